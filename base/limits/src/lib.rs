@@ -1,0 +1,88 @@
+//! Every limit on what a peer controls, in one file, the unit last in each name.
+//!
+//! A limit that an operator may change is an option in `config` whose default stands here.
+//! This crate holds numbers only: no types, no logic, no dependencies.
+
+use std::time::Duration;
+
+// ---- Connections -----------------------------------------------------------------------------
+
+/// Connections that one listener holds at once.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Connections from one address that one listener holds at once.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
+/// Time for a TLS handshake.
+pub const TLS_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes buffered in each direction of an in-memory pipe.
+pub const PIPE_BYTES_MAX: usize = 256 * 1024;
+/// Time that sessions have to end after a stop was asked for.
+pub const SHUTDOWN_GRACE_TIME: Duration = Duration::from_secs(10);
+
+// ---- Message bodies --------------------------------------------------------------------------
+
+/// Bytes of one message, headers included (the SIZE that is announced).
+pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of a body kept in memory; a larger one is streamed to a file of its own.
+pub const BODY_MEMORY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes read from a body file at a time.
+pub const BODY_CHUNK_BYTES: usize = 64 * 1024;
+
+// ---- MIME ------------------------------------------------------------------------------------
+
+/// Bytes of one header section (all fields of one part).
+pub const HEADER_BYTES_MAX: usize = 256 * 1024;
+/// Parts of one message that are described; what follows is content of the last part.
+pub const MIME_PARTS_MAX: usize = 1_000;
+/// Depth of nesting that is described; what is deeper is content.
+pub const MIME_DEPTH_MAX: usize = 50;
+
+// ---- SMTP and LMTP ---------------------------------------------------------------------------
+
+/// Bytes of a command line with its CRLF (RFC 5321 4.5.3.1.4 asks for 512 and extensions add to it).
+pub const SMTP_LINE_BYTES_MAX: usize = 4_096;
+/// Recipients of one transaction (RFC 5321 4.5.3.1.8 asks for at least 100).
+pub const SMTP_RECIPIENTS_MAX: usize = 1_000;
+/// Protocol errors after which a session is closed.
+pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Time without a command after which a session is closed (RFC 5321 4.5.3.2.7).
+pub const SMTP_COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
+/// Time without a byte of message data after which a session is closed (RFC 5321 4.5.3.2.5).
+pub const SMTP_DATA_TIME_MAX: Duration = Duration::from_secs(180);
+/// Received fields after which a message is taken for looping (RFC 5321 6.3).
+pub const HOPS_MAX: usize = 50;
+/// Failed AUTH commands after which a session is closed.
+pub const AUTH_FAILURES_MAX: u32 = 3;
+
+// ---- IMAP ------------------------------------------------------------------------------------
+
+/// Bytes of one command without its streamed literals.
+pub const IMAP_COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a literal that is buffered as part of a command.
+pub const IMAP_LITERAL_BUFFERED_BYTES_MAX: usize = 16 * 1024;
+/// Depth of nesting in a SEARCH program.
+pub const IMAP_SEARCH_DEPTH_MAX: usize = 32;
+/// Time without a command before login after which a session is closed.
+pub const IMAP_LOGIN_TIME_MAX: Duration = Duration::from_secs(60);
+/// Time without a command after login (RFC 3501 5.4 asks for at least 30 minutes).
+pub const IMAP_IDLE_TIME_MAX: Duration = Duration::from_secs(30 * 60);
+/// Bad commands after which a session is closed.
+pub const IMAP_ERRORS_MAX: u32 = 50;
+/// Bytes of response that wait for a slow reader before the session stops producing.
+pub const IMAP_OUTPUT_BYTES_MAX: usize = 256 * 1024;
+
+// ---- State -----------------------------------------------------------------------------------
+
+/// Bytes of a journal segment before the next is begun.
+pub const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
+/// Bytes of commands that wait for a sequencer; further callers wait for room.
+pub const SEQUENCER_QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Records of bulk work in one batch.
+pub const BULK_RECORDS_MAX: usize = 100;
+/// Bytes of a mailbox name in its UTF-8 form.
+pub const MAILBOX_NAME_BYTES_MAX: usize = 1_000;
+/// Components of a mailbox name.
+pub const MAILBOX_DEPTH_MAX: usize = 50;
+/// Bytes of one keyword.
+pub const KEYWORD_BYTES_MAX: usize = 255;
+/// Keywords of one message.
+pub const KEYWORDS_PER_MESSAGE_MAX: usize = 100;

@@ -1,0 +1,2 @@
+//! tartan: see DESIGN.
+fn main() {}

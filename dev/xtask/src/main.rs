@@ -1,0 +1,2 @@
+//! xtask: see DESIGN.
+fn main() {}

@@ -1,0 +1,1 @@
+//! lmtpd: see DESIGN.

@@ -1,0 +1,1 @@
+//! mx: see DESIGN.

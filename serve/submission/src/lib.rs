@@ -1,0 +1,1 @@
+//! submission: see DESIGN.
