@@ -1,0 +1,45 @@
+# The commands of a checkout. `make help` lists them.
+#
+# CARGO_TARGET_DIR, where set, is where everything is built; DATA is where `make run` keeps its mail.
+
+DATA ?= ./tartan-data
+RUN_ARGS ?=
+SOAK_ROUNDS ?= 500
+NEXTEST_PROFILE ?= default
+
+.PHONY: help run test test-fast lint soak bench
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 12
+
+run: ## build Tartan and start a trial system in the foreground: mail under $(DATA), unprivileged ports
+	@dev/setup/packages run
+	@cargo build --release --package tartan
+	@exec cargo run --quiet --release --package tartan -- trial --data $(DATA) $(RUN_ARGS)
+
+lint: ## formatting, clippy with warnings as errors, the layers, the house rules
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo xtask arch
+	cargo xtask tidy
+
+test-fast: ## what a developer runs at every step: the rules, and all tests that need no other program
+	cargo fmt --all --check
+	cargo xtask arch
+	cargo xtask tidy
+	cargo nextest run --workspace --exclude interop --exclude bench
+
+test: ## everything that CI runs; installs what the tests need
+	@dev/setup/packages test
+	$(MAKE) --no-print-directory lint
+	cargo build --package tartan
+	cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
+
+soak: ## the long loops: kill -9 under load, $(SOAK_ROUNDS) rounds
+	@dev/setup/packages test
+	cargo build --package tartan
+	TARTAN_KILL_ROUNDS=$(SOAK_ROUNDS) cargo nextest run --package interop --profile soak --test kill
+
+bench: ## tables: deliveries and appends a second beside raw fdatasync, in one run
+	cargo build --release --package tartan --package bench
+	cargo run --quiet --release --package bench
