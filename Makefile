@@ -13,7 +13,7 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 12
 
 run: ## build Tartan and start a trial system in the foreground: mail under $(DATA), unprivileged ports
-	@dev/setup/packages run
+	@.ci/packages run
 	@cargo build --release --package tartan
 	@exec cargo run --quiet --release --package tartan -- trial --data $(DATA) $(RUN_ARGS)
 
@@ -30,13 +30,13 @@ test-fast: ## what a developer runs at every step: the rules, and all tests that
 	cargo nextest run --workspace --exclude interop --exclude bench
 
 test: ## everything that CI runs; installs what the tests need
-	@dev/setup/packages test
+	@.ci/packages test
 	$(MAKE) --no-print-directory lint
 	cargo build --package tartan
 	cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
 
 soak: ## the long loops: kill -9 under load, $(SOAK_ROUNDS) rounds
-	@dev/setup/packages test
+	@.ci/packages test
 	cargo build --package tartan
 	TARTAN_KILL_ROUNDS=$(SOAK_ROUNDS) cargo nextest run --package interop --profile soak --test kill
 
