@@ -86,3 +86,18 @@ pub const MAILBOX_DEPTH_MAX: usize = 50;
 pub const KEYWORD_BYTES_MAX: usize = 255;
 /// Keywords of one message.
 pub const KEYWORDS_PER_MESSAGE_MAX: usize = 100;
+
+// ---- Addresses and the envelope --------------------------------------------------------------
+
+/// Bytes of a local part without quotes (RFC 5321 4.5.3.1.1 asks for 64; VERP and SRS need more).
+pub const LOCAL_PART_BYTES_MAX: usize = 256;
+/// Bytes of a domain in A-labels (RFC 5321 4.5.3.1.2).
+pub const DOMAIN_BYTES_MAX: usize = 255;
+/// Bytes of a path with its angle brackets (RFC 5321 4.5.3.1.3 asks for 256).
+pub const PATH_BYTES_MAX: usize = 1_024;
+/// Bytes of an account name in front of the `@`.
+pub const ACCOUNT_NAME_BYTES_MAX: usize = 128;
+/// Bytes of an ENVID in its wire form (RFC 3461 4.4).
+pub const ENVID_BYTES_MAX: usize = 100;
+/// Bytes of an ORCPT in its wire form (RFC 3461 4.2 asks for 500).
+pub const ORCPT_BYTES_MAX: usize = 1_000;
