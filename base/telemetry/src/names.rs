@@ -1,0 +1,64 @@
+//! Every metric of the system, named and described once.
+//!
+//! The name is `tartan_<role>_<thing>`, with `_total` for counters and the unit last. A crate that
+//! records a metric appends it here; `/metrics` takes its help texts from this list.
+
+/// What kind of metric a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name on `/metrics`.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: MetricKind,
+    /// Its help text.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Counter, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Gauge, help }
+}
+
+/// Every metric, grouped by role.
+pub const METRICS: &[Metric] = &[
+    counter("tartan_net_connections_total", "Connections taken, by listener."),
+    counter("tartan_net_connections_refused_total", "Connections refused by a limit, by listener and limit."),
+    counter("tartan_net_tls_failures_total", "TLS handshakes that failed, by listener."),
+    counter("tartan_net_sessions_panicked_total", "Sessions ended by a bug, by listener."),
+    gauge("tartan_net_connections", "Connections open now, by listener."),
+    counter("tartan_net_certificate_reloads_total", "Certificate reloads, by result."),
+    counter("tartan_admin_requests_total", "Requests on the admin socket, by status."),
+    gauge("tartan_process_start_seconds", "When the process started, in seconds since 1970."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_well_formed_and_described() {
+        let mut seen = HashSet::new();
+        for metric in METRICS {
+            assert!(seen.insert(metric.name), "{} twice", metric.name);
+            assert!(metric.name.starts_with("tartan_"), "{}", metric.name);
+            let is_total = metric.name.ends_with("_total");
+            assert_eq!(is_total, metric.kind == MetricKind::Counter, "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+        }
+    }
+}
