@@ -41,12 +41,7 @@ impl LocalPart {
     }
 
     /// The form in which the final host compares local parts: lower case.
-    pub fn folded(&self) -> String {
-        self.0.to_lowercase()
-    }
-
-    /// The same local part in lower case. Case folding may lengthen text, but not past what was checked for sense.
-    pub(crate) fn folded_part(&self) -> LocalPart {
+    pub fn folded(&self) -> LocalPart {
         Self(self.0.to_lowercase())
     }
 

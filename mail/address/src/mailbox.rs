@@ -81,7 +81,7 @@ impl Address {
 
     /// The form under which the final host knows the address: all in lower case.
     pub fn key(&self) -> String {
-        self.with_local(LocalPart::folded_part(&self.local)).to_string()
+        self.with_local(self.local.folded()).to_string()
     }
 
     /// True when the address cannot be sent without SMTPUTF8 (RFC 6531 3.3).
