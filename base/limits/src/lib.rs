@@ -13,6 +13,14 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
 /// Time for a TLS handshake.
 pub const TLS_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time in which a write must get at least one byte further.
+pub const WRITE_TIME_MAX: Duration = Duration::from_secs(300);
+/// Time to reach another host by TCP.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes read from a connection ahead of the driver that takes them.
+pub const WIRE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Callers that wait for a role to take their in-memory pipe.
+pub const PIPE_CALLERS_MAX: usize = 128;
 /// Bytes buffered in each direction of an in-memory pipe.
 pub const PIPE_BYTES_MAX: usize = 256 * 1024;
 /// Time that sessions have to end after a stop was asked for.

@@ -21,8 +21,9 @@ impl MetricsHandle {
 }
 
 /// Buckets of every histogram of seconds: a fast sync to a slow remote host.
-const SECONDS_BUCKETS: &[f64] =
-    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+const SECONDS_BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
 
 fn builder() -> Result<PrometheusBuilder, MetricsError> {
     PrometheusBuilder::new()
