@@ -104,7 +104,8 @@ impl Notify {
 
     /// A NOTIFY with any of its three conditions; none of them is the same as no NOTIFY.
     pub fn when(success: bool, failure: bool, delay: bool) -> Self {
-        Self(u8::from(success) * SUCCESS | u8::from(failure) * FAILURE | u8::from(delay) * DELAY)
+        let bit = |set, bit| if set { bit } else { 0 };
+        Self(bit(success, SUCCESS) | bit(failure, FAILURE) | bit(delay, DELAY))
     }
 
     /// Reads `NEVER` or a list of `SUCCESS`, `FAILURE`, `DELAY`.
