@@ -1,1 +1,6 @@
-//! message: see DESIGN.
+//! message: structure of MIME messages by byte offsets.
+
+mod section;
+pub mod wire;
+
+pub use section::{Section, SectionText};
