@@ -1,0 +1,1 @@
+//! Media types and parameters (RFC 2045 5.1).
