@@ -68,7 +68,10 @@ fn run(trial: &Trial, wire: Wire, account: &Account, size: usize, end: Instant, 
     }
 }
 
-fn sender(trial: &Trial, wire: Wire, account: &Account) -> Box<dyn FnMut(&[u8])> {
+/// Hands one message over and waits for its acknowledgement.
+type Send = Box<dyn FnMut(&[u8])>;
+
+fn sender(trial: &Trial, wire: Wire, account: &Account) -> Send {
     if wire == Wire::Append {
         let mut client = imap::Client::login(trial, account).expect("a login");
         return Box::new(move |message| {
