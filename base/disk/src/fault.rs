@@ -379,7 +379,10 @@ impl FaultFile {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let failed = |node: &mut Node| partial.into_iter().for_each(|partial| node.change(partial));
-        self.operate(failed, |node| Ok(node.change(change)))
+        self.operate(failed, |node| {
+            node.change(change);
+            Ok(())
+        })
     }
 }
 
@@ -402,7 +405,13 @@ impl File for FaultFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.operate(|node| node.unsynced.clear(), |node| Ok(node.sync()))
+        self.operate(
+            |node| node.unsynced.clear(),
+            |node| {
+                node.sync();
+                Ok(())
+            },
+        )
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {

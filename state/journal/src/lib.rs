@@ -1,1 +1,98 @@
-//! journal: see DESIGN.
+//! The log that every durable thing is written to first, and the machinery that turns it into state.
+//!
+//! - [`Journal`]: frames of records, each frame written and synced as a whole. [`LocalJournal`] keeps it in a directory.
+//! - [`Synced`]: the proof that a frame is durable. Only a journal can make one, after the sync.
+//! - [`View`]: what was made of the records: tables of keys and values that can be thrown away and made again.
+//!   [`FjallView`] is on disk, [`MemoryView`] is not.
+//! - [`Store`]: what a state crate writes: how a command becomes records, a record a change of the view, and a sync an
+//!   answer. [`Sequencer`] drives it: all that waits, one frame, one write, one sync, then the answers.
+//!
+//! It refuses to acknowledge what is not synced, to skip what it cannot read, to write to a journal that another owns
+//! or that has failed once, and to know what a record means. The format on disk is in `frame.rs` and `segment.rs`.
+
+mod codec;
+mod error;
+mod frame;
+mod local;
+mod lsn;
+mod read;
+mod record;
+mod segment;
+mod sequencer;
+mod store;
+mod tail;
+mod view;
+
+pub use codec::{DecodeError, Decoder, Encoder};
+pub use error::{Damage, JournalError, SequencerError, StoreError, ViewError};
+pub use local::{JournalSettings, LocalJournal};
+pub use lsn::{Epoch, Lsn, Place};
+pub use read::{Frame, Frames};
+pub use record::{Class, Record, StoredRecord};
+pub use sequencer::{Sequencer, SequencerHandle, SequencerSettings};
+pub use store::{Slot, Staged, Store};
+pub use tail::Tail;
+pub use view::{FjallView, KeyRange, MemoryView, Order, Row, Rows, Table, View, ViewBatch, ViewRead};
+
+use bytes::Bytes;
+
+/// A log of records with one owner. `append` is for the owner's sequencer alone; all else may be called by anyone.
+pub trait Journal: Send + Sync {
+    /// Writes `records` as one frame and syncs it: after a crash all of them are there or none.
+    ///
+    /// Refused if `expected` is older than the journal's epoch (another owner has come), if the journal is read-only
+    /// because of damage, and for ever after a failed write or sync. No records: nothing is written, and the proof
+    /// covers all that was synced before.
+    fn append(&self, expected: Epoch, records: &[Record]) -> Result<Synced, JournalError>;
+    /// The synced frames from the one that holds `from` on, as far as they are synced now.
+    fn read(&self, from: Lsn) -> Result<Frames, JournalError>;
+    /// Follows the journal: the synced frames from `from` on, those to come as well.
+    fn tail(&self, from: Lsn) -> Tail;
+    /// Reads one record back; its checksum is verified.
+    fn record_read(&self, place: &Place) -> Result<Bytes, JournalError>;
+    /// Lets go of segments that hold nothing at or above `to`. The caller knows that nothing below is needed.
+    fn trim(&self, to: Lsn) -> Result<(), JournalError>;
+    /// The owner's term; grows by one with each opening.
+    fn epoch(&self) -> Epoch;
+    /// The number that the next record will get.
+    fn lsn_next(&self) -> Lsn;
+    /// The damage found when the journal was opened; not empty means that operators should hear of it.
+    fn damage(&self) -> Vec<Damage>;
+    /// Ends the owner's term in good order. Nothing can be appended afterwards.
+    fn close(&self) -> Result<(), JournalError>;
+}
+
+/// The proof that records are durable, made by a journal after the sync and by nothing else.
+///
+/// State crates build the values that allow an acknowledgement (`Accepted`, `Appended`) from a reference to one.
+#[derive(Debug)]
+pub struct Synced {
+    pub(crate) places: Vec<Place>,
+    pub(crate) lsn_next: Lsn,
+    pub(crate) epoch: Epoch,
+}
+
+impl Synced {
+    /// Where a record that was staged for this frame has come to be.
+    ///
+    /// # Panics
+    /// If the slot is of another frame and that one was longer: a bug in the store.
+    pub fn place(&self, slot: Slot) -> Place {
+        self.places[slot.index()]
+    }
+
+    /// All records of the frame, in order.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// All records below this number are durable.
+    pub fn lsn_next(&self) -> Lsn {
+        self.lsn_next
+    }
+
+    /// The term in which it was written.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+}

@@ -1,0 +1,101 @@
+//! What a state crate tells the sequencer.
+
+use crate::Synced;
+use crate::error::StoreError;
+use crate::lsn::{Lsn, Place};
+use crate::record::Record;
+use crate::view::{ViewBatch, ViewRead};
+
+/// The number of a record within the frame that is being put together; [`Synced::place`] gives its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot(usize);
+
+impl Slot {
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// The frame that is being put together.
+#[derive(Debug)]
+pub struct Staged {
+    records: Vec<Record>,
+    first: Lsn,
+}
+
+impl Staged {
+    pub(crate) fn new(first: Lsn) -> Self {
+        Self { records: Vec::new(), first }
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: Record) -> Slot {
+        self.records.push(record);
+        Slot(self.records.len() - 1)
+    }
+
+    /// The number that the next record pushed will have, if the frame is written.
+    pub fn lsn_next(&self) -> Lsn {
+        Lsn(self.first.0 + self.records.len() as u64)
+    }
+
+    /// The number that the record in `slot` will have, if the frame is written.
+    pub fn lsn(&self, slot: Slot) -> Lsn {
+        Lsn(self.first.0 + slot.0 as u64)
+    }
+
+    /// Records so far, of this command and those before it.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether no command has staged anything yet.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+}
+
+/// The state behind a journal: how commands become records, records become state, and a sync becomes answers.
+///
+/// All methods are called by the sequencer's thread alone, in this order for each frame: `stage` for each command, (the
+/// frame is written and synced), `apply` for each record, (the view takes the batch), `publish` once, `release` for
+/// each command. If the write fails, the pending commands are dropped, their callers hear of it, and the store is
+/// never called again: what `stage` changed in memory dies with it.
+pub trait Store: Send + 'static {
+    /// What callers ask for. Expensive preparation (compression, hashing, parsing) is done before it is queued.
+    type Command: Send + 'static;
+    /// What `release` needs to know of a staged command.
+    type Pending;
+    /// What callers hear.
+    type Reply: Send + 'static;
+
+    /// Loads what is kept in memory from the view, which stands where it was left. Called once, before the replay.
+    fn load(&mut self, view: &dyn ViewRead) -> Result<(), StoreError>;
+
+    /// Bytes that the command holds while it waits, for the bound on the queue.
+    fn weight(command: &Self::Command) -> usize;
+
+    /// Checks the command against committed state and the state that the commands before it in this frame will make;
+    /// stages results, never commands. A refused command stages nothing and keeps its answer in `Pending`.
+    fn stage(&mut self, command: Self::Command, staged: &mut Staged) -> Self::Pending;
+
+    /// Turns a record into changes of the view and of memory. The same code live and in replay. Applying a record a
+    /// second time, at replay, must change nothing. Of a record of [`crate::Class::Body`] the bytes must not be looked at.
+    fn apply(
+        &mut self,
+        lsn: Lsn,
+        record: &Record,
+        place: &Place,
+        batch: &mut ViewBatch,
+    ) -> Result<(), StoreError>;
+
+    /// The view now shows all that was applied: make it visible to readers of memory too.
+    fn publish(&mut self) {}
+
+    /// The answer to a staged command: its records, and all that it was checked against, are durable and in the view.
+    fn release(&mut self, pending: Self::Pending, synced: &Synced) -> Self::Reply;
+}

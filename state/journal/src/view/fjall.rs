@@ -1,0 +1,160 @@
+//! A view on the `fjall` engine.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
+use parking_lot::RwLock;
+
+use super::{KeyRange, Order, Row, Rows, Table, View, ViewBatch, ViewRead};
+use crate::error::ViewError;
+use crate::lsn::Lsn;
+
+/// The engine's table for the view's own facts.
+const OWN: &str = "_view";
+/// The key in it under which the last applied record stands, 8 bytes, big-endian.
+const APPLIED: &[u8] = b"applied";
+
+/// A view on disk.
+///
+/// The engine opens its own files: the one exception to "all file access goes through `disk`". Nothing is lost with
+/// them; a view that cannot be opened is removed and made again from the journal.
+pub struct FjallView {
+    database: Database,
+    tables: HashMap<Table, Keyspace>,
+    own: Keyspace,
+    /// The last applied record; readers of a pair of rows and number hold it while they take a snapshot.
+    applied: RwLock<Lsn>,
+}
+
+fn engine(error: fjall::Error) -> ViewError {
+    ViewError::Engine(error.to_string())
+}
+
+impl FjallView {
+    /// Opens the view in `dir` with these tables, making what is missing. One that is broken is removed and begun anew.
+    pub fn open(dir: &Path, tables: &[Table]) -> Result<Self, ViewError> {
+        Self::open_there(dir, tables).or_else(|error| {
+            tracing::warn!(view = %dir.display(), %error, "view cannot be opened and is made again from the journal");
+            fs::remove_dir_all(dir).map_err(|error| ViewError::Engine(error.to_string()))?;
+            Self::open_there(dir, tables)
+        })
+    }
+
+    fn open_there(dir: &Path, tables: &[Table]) -> Result<Self, ViewError> {
+        let database = Database::builder(dir).open().map_err(engine)?;
+        let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(engine);
+        let own = keyspace(OWN)?;
+        let tables = tables.iter().map(|table| Ok((*table, keyspace(table.0)?))).collect::<Result<_, _>>()?;
+        let applied = applied_read(own.get(APPLIED).map_err(engine)?.as_deref())?;
+        let view = Self { database, tables, own, applied: RwLock::new(applied) };
+        // A `clear` that a crash cut short leaves rows but no number.
+        if applied == Lsn::ZERO { view.clear().map(|()| view) } else { Ok(view) }
+    }
+
+    fn reader(&self) -> FjallSnapshot {
+        let applied = self.applied.read();
+        FjallSnapshot { snapshot: self.database.snapshot(), tables: self.tables.clone(), applied: *applied }
+    }
+}
+
+fn applied_read(bytes: Option<&[u8]>) -> Result<Lsn, ViewError> {
+    let Some(bytes) = bytes else { return Ok(Lsn::ZERO) };
+    let bytes = bytes.try_into().map_err(|_| ViewError::Engine("applied record number is damaged".into()))?;
+    Ok(Lsn(u64::from_be_bytes(bytes)))
+}
+
+fn table(tables: &HashMap<Table, Keyspace>, table: Table) -> Result<&Keyspace, ViewError> {
+    tables.get(&table).ok_or(ViewError::NoTable(table.0))
+}
+
+fn row(guard: fjall::Guard) -> Result<Row, ViewError> {
+    let (key, value) = guard.into_inner().map_err(engine)?;
+    Ok((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)))
+}
+
+fn rows(iter: fjall::Iter, order: Order) -> Rows {
+    match order {
+        Order::Forward => Box::new(iter.map(row)),
+        Order::Reverse => Box::new(iter.rev().map(row)),
+    }
+}
+
+impl ViewRead for FjallView {
+    fn get(&self, name: Table, key: &[u8]) -> Result<Option<Bytes>, ViewError> {
+        let value = table(&self.tables, name)?.get(key).map_err(engine)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    fn scan(&self, name: Table, range: KeyRange, order: Order) -> Result<Rows, ViewError> {
+        // By way of a snapshot: the engine shows rows of a batch one by one to readers without one.
+        self.reader().scan(name, range, order)
+    }
+
+    fn applied_lsn(&self) -> Lsn {
+        *self.applied.read()
+    }
+}
+
+impl View for FjallView {
+    fn apply(&self, lsn: Lsn, batch: ViewBatch) -> Result<(), ViewError> {
+        let mut changes = self.database.batch();
+        for (name, key, value) in batch.into_changes() {
+            let table = table(&self.tables, name)?;
+            match value {
+                Some(value) => changes.insert(table, &key[..], &value[..]),
+                None => changes.remove(table, &key[..]),
+            }
+        }
+        changes.insert(&self.own, APPLIED, lsn.0.to_be_bytes());
+        let mut applied = self.applied.write();
+        changes.commit().map_err(engine)?;
+        *applied = lsn;
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Box<dyn ViewRead> {
+        Box::new(self.reader())
+    }
+
+    fn clear(&self) -> Result<(), ViewError> {
+        let mut applied = self.applied.write();
+        self.own.remove(APPLIED).map_err(engine)?;
+        for table in self.tables.values() {
+            table.clear().map_err(engine)?;
+        }
+        *applied = Lsn::ZERO;
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), ViewError> {
+        self.database.persist(PersistMode::SyncAll).map_err(engine)
+    }
+}
+
+struct FjallSnapshot {
+    snapshot: Snapshot,
+    tables: HashMap<Table, Keyspace>,
+    applied: Lsn,
+}
+
+impl ViewRead for FjallSnapshot {
+    fn get(&self, name: Table, key: &[u8]) -> Result<Option<Bytes>, ViewError> {
+        let value = self.snapshot.get(table(&self.tables, name)?, key).map_err(engine)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    fn scan(&self, name: Table, range: KeyRange, order: Order) -> Result<Rows, ViewError> {
+        let table = table(&self.tables, name)?;
+        if range.is_empty() {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        Ok(rows(self.snapshot.range(table, (range.start, range.end)), order))
+    }
+
+    fn applied_lsn(&self) -> Lsn {
+        self.applied
+    }
+}
