@@ -48,6 +48,10 @@ pub const MIME_DEPTH_MAX: usize = 50;
 
 /// Bytes of a command line with its CRLF (RFC 5321 4.5.3.1.4 asks for 512 and extensions add to it).
 pub const SMTP_LINE_BYTES_MAX: usize = 4_096;
+/// Bytes of a line of an AUTH exchange with its CRLF (RFC 4954 4).
+pub const SMTP_AUTH_LINE_BYTES_MAX: usize = 12_288;
+/// Bytes read and dropped of a message that is refused, beyond its limit, before the session is closed.
+pub const SMTP_DISCARDED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Recipients of one transaction (RFC 5321 4.5.3.1.8 asks for at least 100).
 pub const SMTP_RECIPIENTS_MAX: usize = 1_000;
 /// Protocol errors after which a session is closed.
@@ -109,3 +113,45 @@ pub const ACCOUNT_NAME_BYTES_MAX: usize = 128;
 pub const ENVID_BYTES_MAX: usize = 100;
 /// Bytes of an ORCPT in its wire form (RFC 3461 4.2 asks for 500).
 pub const ORCPT_BYTES_MAX: usize = 1_000;
+
+// ---- The SMTP and LMTP client ----------------------------------------------------------------
+
+/// Bytes of one reply with all its lines.
+pub const SMTP_REPLY_BYTES_MAX: usize = 16 * 1024;
+/// Time to open a TCP connection to one address.
+pub const RELAY_CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time for the 220 that opens a connection (RFC 5321 4.5.3.2.1).
+pub const RELAY_GREETING_TIME_MAX: Duration = Duration::from_secs(300);
+/// Time for the reply to a command (RFC 5321 4.5.3.2.2 and 4.5.3.2.3).
+pub const RELAY_COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
+/// Time for the 354 to DATA (RFC 5321 4.5.3.2.4).
+pub const RELAY_DATA_INITIATION_TIME_MAX: Duration = Duration::from_secs(120);
+/// Time for a piece of the body to be taken (RFC 5321 4.5.3.2.5).
+pub const RELAY_DATA_BLOCK_TIME_MAX: Duration = Duration::from_secs(180);
+/// Time for the reply to the whole message (RFC 5321 4.5.3.2.6).
+pub const RELAY_DATA_TERMINATION_TIME_MAX: Duration = Duration::from_secs(600);
+/// Recipients that one alias may expand to, all levels together.
+pub const ALIAS_RECIPIENTS_MAX: usize = 10_000;
+/// Levels of aliases that name aliases.
+pub const ALIAS_DEPTH_MAX: usize = 16;
+/// Hosts of one MX record set that are looked at.
+pub const MX_HOSTS_MAX: usize = 20;
+/// Addresses of one destination that are tried in one attempt.
+pub const MX_ADDRESSES_MAX: usize = 10;
+
+// ---- Authentication --------------------------------------------------------------------------
+
+/// Bytes of one SASL message after base64 is undone (RFC 4954 4 asks for lines of 12,288).
+pub const SASL_MESSAGE_BYTES_MAX: usize = 9_216;
+/// Bytes of a user name as a client gives it.
+pub const LOGIN_BYTES_MAX: usize = 512;
+/// Bytes of a password.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Bytes of the nonce that a client chooses in SCRAM.
+pub const SCRAM_NONCE_BYTES_MAX: usize = 256;
+/// Iterations of PBKDF2 that are accepted with stored SCRAM keys.
+pub const SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
+/// Passwords that are hashed at one time; further logins wait.
+pub const PASSWORD_HASHES_AT_ONCE_MAX: usize = 4;
+/// Logins that wait for a hash; further ones are told to come back.
+pub const PASSWORD_HASHES_WAITING_MAX: usize = 1_000;
