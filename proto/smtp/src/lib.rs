@@ -21,7 +21,6 @@ mod extensions;
 pub mod params;
 mod reply;
 pub mod server;
-pub mod xtext;
 
 pub use extensions::Extensions;
 pub use reply::{EnhancedCode, Refusal, Reply};
