@@ -1,0 +1,80 @@
+//! How a mail store is kept.
+
+use std::path::PathBuf;
+
+use crate::SpecialUse;
+
+/// Where the view of the journal is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ViewKind {
+    /// Beside the journal, so that a start replays only what is new.
+    #[default]
+    Disk,
+    /// In memory: each start replays the whole journal. For tests and small stores.
+    Memory,
+}
+
+/// A mailbox that every new account has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountMailbox {
+    /// Its components below the account.
+    pub components: Vec<String>,
+    /// What it is for.
+    pub special_use: Option<SpecialUse>,
+}
+
+/// Settings of a mail store.
+#[derive(Debug, Clone)]
+pub struct MailstoreSettings {
+    /// The directory of the journal, the view and large bodies. The store owns it.
+    pub dir: PathBuf,
+    /// Where the view is kept.
+    pub view: ViewKind,
+    /// Bytes of a journal segment after which the next is begun.
+    pub segment_bytes: u64,
+    /// Bytes of open mailboxes in memory; those not used for longest are let go.
+    pub snapshot_bytes_max: usize,
+    /// Bytes of rendered messages in memory.
+    pub rendered_bytes_max: usize,
+    /// Mailboxes that an account gets besides its inbox.
+    pub account_mailboxes: Vec<AccountMailbox>,
+}
+
+impl MailstoreSettings {
+    /// The usual settings, in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), ..Self::default() }
+    }
+
+    /// A store whose view is in memory; with a `disk::FaultDisk`, all of it is.
+    pub fn in_memory(dir: impl Into<PathBuf>) -> Self {
+        Self { view: ViewKind::Memory, ..Self::new(dir) }
+    }
+}
+
+impl Default for MailstoreSettings {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("mailstore"),
+            view: ViewKind::Disk,
+            segment_bytes: limits::SEGMENT_BYTES,
+            snapshot_bytes_max: limits::SNAPSHOT_BYTES_MAX,
+            rendered_bytes_max: limits::RENDERED_BYTES_MAX,
+            account_mailboxes: usual_mailboxes(),
+        }
+    }
+}
+
+fn usual_mailboxes() -> Vec<AccountMailbox> {
+    let below_inbox = |name: &str, special_use| AccountMailbox {
+        components: vec!["INBOX".into(), name.into()],
+        special_use: Some(special_use),
+    };
+    vec![
+        below_inbox("Archive", SpecialUse::Archive),
+        below_inbox("Drafts", SpecialUse::Drafts),
+        below_inbox("Junk", SpecialUse::Junk),
+        below_inbox("Sent", SpecialUse::Sent),
+        below_inbox("Trash", SpecialUse::Trash),
+    ]
+}
