@@ -1,0 +1,67 @@
+//! What must hold between options.
+
+use crate::read::Reader;
+use crate::value::LmtpEndpoint;
+use crate::{Config, Role};
+
+/// Adds a mistake for each rule that does not hold.
+pub(crate) fn check(config: &Config, reader: &mut Reader<'_>) {
+    if config.system.roles.is_empty() {
+        reader.option_mistake("system", "roles", "name at least one role");
+    }
+    listeners(config, reader);
+    lmtp(config, reader);
+    spool(config, reader);
+    if config.limits.message_size.0 == 0 {
+        reader.option_mistake("limits", "message_size", "no message would be taken");
+    }
+}
+
+/// A role that is reached by TCP alone needs an address to listen on.
+fn listeners(config: &Config, reader: &mut Reader<'_>) {
+    let has = |role| config.system.roles.contains(&role);
+    if has(Role::Mx) && config.mx.listen.is_empty() {
+        reader.option_mistake("mx", "listen", "the role mx needs an address to listen on");
+    }
+    if has(Role::Submission) && config.submission.listen.is_empty() && config.submission.listen_tls.is_empty()
+    {
+        reader.option_mistake(
+            "submission",
+            "listen",
+            "the role submission needs an address here or in listen_tls",
+        );
+    }
+    if has(Role::Imapd) && config.imapd.listen.is_empty() && config.imapd.listen_tls.is_empty() {
+        reader.option_mistake("imapd", "listen", "the role imapd needs an address here or in listen_tls");
+    }
+}
+
+/// A pipe leads to a role of the same process.
+fn lmtp(config: &Config, reader: &mut Reader<'_>) {
+    let has = |role| config.system.roles.contains(&role);
+    if has(Role::Relay) && config.relay.lmtp == LmtpEndpoint::Pipe && !has(Role::Lmtpd) {
+        let message = "\"pipe\" needs the role lmtpd in this process; name the host that runs it instead";
+        reader.option_mistake("relay", "lmtp", message);
+    }
+    if let LmtpEndpoint::Host(host) = &config.relay.lmtp
+        && host.port.is_none()
+    {
+        reader.option_mistake("relay", "lmtp", "LMTP has no usual port; write HOST:PORT");
+    }
+}
+
+fn spool(config: &Config, reader: &mut Reader<'_>) {
+    if config.spool.retry_first > config.spool.retry_longest {
+        reader.option_mistake("spool", "retry_first", "longer than spool.retry_longest");
+    }
+    if config.spool.retry_first.is_zero() {
+        reader.option_mistake("spool", "retry_first", "retries need a pause");
+    }
+    if config.spool.delay_notice >= config.spool.expiry {
+        reader.option_mistake(
+            "spool",
+            "delay_notice",
+            "not shorter than spool.expiry: no notice would be sent",
+        );
+    }
+}

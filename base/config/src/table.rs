@@ -1,0 +1,161 @@
+//! The options. Everything that is known of one stands here, once.
+
+use crate::define::sections;
+use crate::value::{ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role};
+use std::collections::BTreeMap;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Every interface, by IPv6 and IPv4.
+fn everywhere(port: u16) -> Vec<SocketAddr> {
+    vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]
+}
+
+sections! {
+    /// The system and the part of it that this process runs.
+    system: System {
+        /// The name of this host: in greetings, EHLO, `Received` fields and reports.
+        hostname: DomainName, restart;
+        /// The default domain. It may be left out at login, and its postmaster answers for the host.
+        domain: DomainName, restart;
+        /// The roles that this process runs.
+        roles: Vec<Role> = Role::ALL.to_vec(), restart;
+        /// The directory of everything durable. One process owns it.
+        data: PathBuf = PathBuf::from("/var/lib/tartan"), restart;
+    }
+
+    /// Logs, on standard error.
+    log: Log {
+        /// A readable line or a JSON object for each event.
+        format: LogStyle = LogStyle::Text, restart;
+        /// What is logged: `LEVEL` or `CRATE=LEVEL,...`, with the levels error, warn, info, debug, trace.
+        filter: String = "info".to_owned(), live;
+    }
+
+    /// Prometheus metrics, health and readiness by HTTP.
+    metrics: Metrics {
+        /// Where `/metrics`, `/healthz` and `/readyz` are served; anybody who reaches it can read them.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 9_725))], restart;
+    }
+
+    /// Certificates.
+    tls: Tls {
+        /// Directories with a certificate each, the default first.
+        ///
+        /// A directory holds `certificate.pem` and `key.pem`, or `fullchain.pem` and `privkey.pem`. A
+        /// client gets the first certificate that is valid for the name it asks for. Changed files are
+        /// used by the next handshake. Where the list is empty, a self-signed certificate is made and
+        /// kept in the data directory.
+        certificates: Vec<PathBuf> = Vec::new(), live;
+    }
+
+    /// Limits that hold for every listener.
+    limits: Limits {
+        /// Connections that one role holds at once.
+        connections: u32 = limits::CONNECTIONS_MAX as u32, restart;
+        /// Connections from one address that one role holds at once (an IPv6 /64 is one address).
+        connections_per_address: u32 = limits::CONNECTIONS_PER_ADDRESS_MAX as u32, restart;
+        /// The largest message that is taken, by SMTP, LMTP and IMAP.
+        message_size: ByteSize = ByteSize(limits::MESSAGE_BYTES_MAX), restart;
+        /// A message larger than this is kept in a file of its own on its way.
+        message_memory: ByteSize = ByteSize(limits::BODY_MEMORY_BYTES_MAX as u64), restart;
+    }
+
+    /// Mail from other hosts.
+    mx: Mx {
+        /// Where SMTP is served.
+        listen: Vec<SocketAddr> = everywhere(25), restart;
+        /// Recipients of one transaction.
+        recipients: u32 = limits::SMTP_RECIPIENTS_MAX as u32, restart;
+        /// Protocol errors after which a session is closed.
+        errors: u32 = limits::SMTP_ERRORS_MAX, restart;
+        /// Time without a command after which a session is closed.
+        command_time: Duration = limits::SMTP_COMMAND_TIME_MAX, restart;
+        /// Time without a byte of message data after which a session is closed.
+        data_time: Duration = limits::SMTP_DATA_TIME_MAX, restart;
+        /// `Received` fields after which a message is taken for looping.
+        hops: u32 = limits::HOPS_MAX as u32, restart;
+    }
+
+    /// Mail from users, with a login.
+    submission: Submission {
+        /// Where SMTP with STARTTLS is served.
+        listen: Vec<SocketAddr> = everywhere(587), restart;
+        /// Where SMTP inside TLS is served.
+        listen_tls: Vec<SocketAddr> = everywhere(465), restart;
+        /// Whether a user may send as any address, not only those of the account.
+        any_sender: bool = false, restart;
+    }
+
+    /// Mail into mailboxes, by LMTP.
+    lmtpd: Lmtpd {
+        /// Where LMTP is served to other hosts. Roles of this process reach it without a listener.
+        listen: Vec<SocketAddr> = Vec::new(), restart;
+    }
+
+    /// Mailboxes for users, by IMAP.
+    imapd: Imapd {
+        /// Where IMAP with STARTTLS is served.
+        listen: Vec<SocketAddr> = everywhere(143), restart;
+        /// Where IMAP inside TLS is served.
+        listen_tls: Vec<SocketAddr> = everywhere(993), restart;
+        /// Time without a command before login after which a session is closed.
+        login_time: Duration = limits::IMAP_LOGIN_TIME_MAX, restart;
+        /// Time without a command after login after which a session is closed.
+        idle_time: Duration = limits::IMAP_IDLE_TIME_MAX, restart;
+    }
+
+    /// The queue on disk.
+    spool: Spool {
+        /// Pause before the first retry; each further one is twice as long.
+        retry_first: Duration = 5 * MINUTE, restart;
+        /// The longest pause between retries.
+        retry_longest: Duration = 4 * HOUR, restart;
+        /// Time in the queue after which the sender is told that a message is late.
+        delay_notice: Duration = 4 * HOUR, restart;
+        /// Time in the queue after which a message is returned.
+        expiry: Duration = 5 * DAY, restart;
+        /// Size of a journal segment before the next is begun.
+        segment_size: ByteSize = ByteSize(limits::SEGMENT_BYTES), restart;
+    }
+
+    /// Mail to other hosts and to lmtpd.
+    relay: Relay {
+        /// Whether mail may leave for other hosts. Where not, it waits in the queue with that reason,
+        /// unless `relay.routes` names a host for its domain.
+        remote: bool = true, restart;
+        /// Where mail for local mailboxes goes: `"pipe"`, the lmtpd of this process, or its host.
+        lmtp: LmtpEndpoint = LmtpEndpoint::Pipe, restart;
+        /// Hosts that take the mail for a domain instead of its MX; `"*"` for every other domain.
+        routes: BTreeMap<String, HostPort> = BTreeMap::new(), restart;
+        /// The port of other hosts.
+        port: u16 = 25, restart;
+        /// Name servers to ask instead of the system's.
+        resolvers: Vec<SocketAddr> = Vec::new(), restart;
+        /// Deliveries under way at once.
+        deliveries: u32 = 100, restart;
+        /// Connections to one destination at once.
+        connections_per_destination: u32 = 10, restart;
+        /// Time to reach another host.
+        connect_time: Duration = 30 * SECOND, restart;
+    }
+
+    /// Mailboxes on disk.
+    mailstore: Mailstore {
+        /// Size of a journal segment before the next is begun.
+        segment_size: ByteSize = ByteSize(limits::SEGMENT_BYTES), restart;
+    }
+
+    /// Domains, accounts and addresses.
+    directory: Directory {
+        /// The account that gets mail for postmaster where no address says otherwise; empty: the first
+        /// account that is an administrator's.
+        postmaster: String = String::new(), restart;
+    }
+}
