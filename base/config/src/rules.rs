@@ -3,6 +3,7 @@
 use crate::read::Reader;
 use crate::value::LmtpEndpoint;
 use crate::{Config, Role};
+use std::time::Duration;
 
 /// Adds a mistake for each rule that does not hold.
 pub(crate) fn check(config: &Config, reader: &mut Reader<'_>) {
@@ -51,11 +52,8 @@ fn lmtp(config: &Config, reader: &mut Reader<'_>) {
 }
 
 fn spool(config: &Config, reader: &mut Reader<'_>) {
-    if config.spool.retry_first > config.spool.retry_longest {
-        reader.option_mistake("spool", "retry_first", "longer than spool.retry_longest");
-    }
-    if config.spool.retry_first.is_zero() {
-        reader.option_mistake("spool", "retry_first", "retries need a pause");
+    if config.spool.retries.is_empty() || config.spool.retries.iter().any(Duration::is_zero) {
+        reader.option_mistake("spool", "retries", "name at least one pause, none of them zero");
     }
     if config.spool.delay_notice >= config.spool.expiry {
         reader.option_mistake(

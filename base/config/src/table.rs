@@ -113,10 +113,8 @@ sections! {
 
     /// The queue on disk.
     spool: Spool {
-        /// Pause before the first retry; each further one is twice as long.
-        retry_first: Duration = 5 * MINUTE, restart;
-        /// The longest pause between retries.
-        retry_longest: Duration = 4 * HOUR, restart;
+        /// Pauses after the first, second, ... failed attempt; the last one repeats.
+        retries: Vec<Duration> = [1, 5, 15, 30, 60, 120, 240].map(|minutes| minutes * MINUTE).to_vec(), restart;
         /// Time in the queue after which the sender is told that a message is late.
         delay_notice: Duration = 4 * HOUR, restart;
         /// Time in the queue after which a message is returned.

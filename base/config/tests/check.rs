@@ -29,12 +29,12 @@ fn the_least_file_gives_every_default() {
 #[test]
 fn values_are_read_with_their_units() {
     let config = good(&with(
-        "[limits]\nmessage_size = \"20 MiB\"\n[spool]\nexpiry = \"7d\"\nretry_first = \"90s\"\n\
+        "[limits]\nmessage_size = \"20 MiB\"\n[spool]\nexpiry = \"7d\"\nretries = [\"90s\", \"2h\"]\n\
          [relay]\nroutes = { \"example.net\" = \"[2001:db8::1]:2525\", \"*\" = \"smart.example.org\" }\n",
     ));
     assert_eq!(config.limits.message_size, ByteSize(20 << 20));
     assert_eq!(config.spool.expiry, Duration::from_secs(7 * 86_400));
-    assert_eq!(config.spool.retry_first, Duration::from_secs(90));
+    assert_eq!(config.spool.retries, [Duration::from_secs(90), Duration::from_secs(7_200)]);
     let host = HostPort { host: "2001:db8::1".to_owned(), port: Some(2525) };
     assert_eq!(config.relay.routes["example.net"], host);
     assert_eq!(config.relay.routes["*"].port, None);
@@ -106,8 +106,8 @@ fn a_pipe_to_a_role_that_is_not_here_is_refused() {
 
 #[test]
 fn rules_between_options_are_checked() {
-    let told = errors(&with("[spool]\nretry_first = \"5h\"\ndelay_notice = \"6d\"\n"));
-    assert!(told.contains("t.toml:5: spool.retry_first: longer"), "{told}");
+    let told = errors(&with("[spool]\nretries = [\"5m\", \"0s\"]\ndelay_notice = \"6d\"\n"));
+    assert!(told.contains("t.toml:5: spool.retries: name at least"), "{told}");
     assert!(told.contains("t.toml:6: spool.delay_notice: not shorter"), "{told}");
 }
 
