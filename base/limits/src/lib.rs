@@ -60,6 +60,8 @@ pub const SMTP_ERRORS_MAX: u32 = 20;
 pub const SMTP_COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
 /// Time without a byte of message data after which a session is closed (RFC 5321 4.5.3.2.5).
 pub const SMTP_DATA_TIME_MAX: Duration = Duration::from_secs(180);
+/// Time from the start of a message's content to its end, whatever the pace.
+pub const SMTP_MESSAGE_TIME_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 /// Received fields after which a message is taken for looping (RFC 5321 6.3).
 pub const HOPS_MAX: usize = 50;
 /// Failed AUTH commands after which a session is closed.
@@ -159,3 +161,13 @@ pub const PASSWORD_HASHES_WAITING_MAX: usize = 1_000;
 pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes of rendered messages that a mail store keeps in memory.
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+// ---- Directory -------------------------------------------------------------------------------
+
+/// Targets of one alias.
+pub const ALIAS_TARGETS_MAX: usize = 1_000;
+
+// ---- Administration --------------------------------------------------------------------------
+
+/// Bytes of one answer on the admin socket that the command line reads.
+pub const ADMIN_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
