@@ -32,4 +32,4 @@ pub use scan::{ScanLimits, Scanned, Scanner, scan};
 pub use section::{Section, SectionText};
 pub use store::StructureDamaged;
 pub use subject::{BaseSubject, base_subject};
-pub use text::{charset_decode, decode_header, part_text, text_parts};
+pub use text::{charset_decode, decode_header, header_text, part_text, text_parts};
