@@ -33,6 +33,10 @@ const fn gauge(name: &'static str, help: &'static str) -> Metric {
     Metric { name, kind: MetricKind::Gauge, help }
 }
 
+const fn histogram(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Histogram, help }
+}
+
 /// Every metric, grouped by role.
 pub const METRICS: &[Metric] = &[
     counter("tartan_net_connections_total", "Connections taken, by listener."),
@@ -42,7 +46,15 @@ pub const METRICS: &[Metric] = &[
     gauge("tartan_net_connections", "Connections open now, by listener."),
     counter("tartan_net_certificate_reloads_total", "Certificate reloads, by result."),
     counter("tartan_admin_requests_total", "Requests on the admin socket, by status."),
+    counter("tartan_journal_syncs_total", "Syncs of a journal, by store."),
+    counter("tartan_journal_records_total", "Records appended to a journal, by store."),
+    counter("tartan_journal_bytes_total", "Bytes appended to a journal, by store."),
+    histogram("tartan_journal_sync_seconds", "Time that a sync of a journal took, by store."),
+    counter("tartan_sequencer_commands_total", "Commands that a store has answered, by store."),
     gauge("tartan_process_start_seconds", "When the process started, in seconds since 1970."),
+    counter("tartan_receive_sessions_total", "SMTP and LMTP sessions, by role."),
+    counter("tartan_receive_answers_total", "Answers to senders, recipients and contents, by role and result."),
+    counter("tartan_receive_sign_ins_total", "AUTH commands, by role and result."),
 ];
 
 #[cfg(test)]

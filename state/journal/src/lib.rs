@@ -17,11 +17,13 @@ mod local;
 mod lsn;
 mod read;
 mod record;
+mod scan;
 mod segment;
 mod sequencer;
 mod store;
 mod tail;
 mod view;
+mod walk;
 
 pub use codec::{DecodeError, Decoder, Encoder};
 pub use error::{Damage, JournalError, SequencerError, StoreError, ViewError};

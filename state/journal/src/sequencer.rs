@@ -1,11 +1,18 @@
 //! The thread that drives a store.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
-use crate::Journal;
-use crate::error::SequencerError;
-use crate::store::Store;
-use crate::view::View;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::error::{JournalError, SequencerError, StoreError};
+use crate::lsn::{Epoch, Lsn};
+use crate::read::Frame;
+use crate::store::{Staged, Store};
+use crate::view::{View, ViewBatch};
+use crate::{Journal, Synced};
 
 /// How a sequencer works.
 #[derive(Debug, Clone)]
@@ -32,18 +39,28 @@ impl SequencerSettings {
 /// Owns the thread that drives a store. Dropping it stops the thread after what waits has been answered.
 pub struct Sequencer<S: Store> {
     handle: SequencerHandle<S>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl<S: Store> Sequencer<S> {
     /// Loads the store from the view, replays what the view has not seen, and starts the thread.
+    ///
+    /// If state is damaged, the store opens with what stands before the damage, and refuses to write.
     pub fn open(
-        store: S,
+        mut store: S,
         journal: Arc<dyn Journal>,
         view: Arc<dyn View>,
         settings: SequencerSettings,
     ) -> Result<Self, SequencerError> {
-        let _ = (store, journal, view, settings);
-        unimplemented!("open")
+        view_check(&*journal, &*view, settings.name)?;
+        store.load(&*view)?;
+        replay(&mut store, &*journal, &*view, settings.name)?;
+        let queue = Arc::new(Queue::new(&settings));
+        let worker = Worker { store, epoch: journal.epoch(), journal, view, queue: queue.clone(), settings };
+        let name = format!("{}-sequencer", worker.settings.name);
+        let thread = thread::Builder::new().name(name).spawn(move || worker.run());
+        let thread = thread.map_err(JournalError::io("sequencer thread"))?;
+        Ok(Self { handle: SequencerHandle { queue }, thread: Some(thread) })
     }
 
     /// A handle to submit commands by.
@@ -51,15 +68,76 @@ impl<S: Store> Sequencer<S> {
         self.handle.clone()
     }
 
-    /// Answers what waits, makes the view durable, closes the journal.
-    pub fn stop(self) -> Result<(), SequencerError> {
-        unimplemented!("stop")
+    /// Answers what waits, makes the view durable, closes the journal. Commands are refused from now on.
+    pub fn stop(mut self) -> Result<(), SequencerError> {
+        self.join();
+        match self.handle.queue.end() {
+            SequencerError::Stopped => Ok(()),
+            error => Err(error),
+        }
     }
+
+    fn join(&mut self) {
+        self.handle.queue.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic has been reported where it happened, and ended the queue.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<S: Store> Drop for Sequencer<S> {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+/// A view that has seen more than the journal holds is of another journal, and is made again.
+fn view_check(journal: &dyn Journal, view: &dyn View, name: &'static str) -> Result<(), SequencerError> {
+    if view.applied_lsn() < journal.lsn_next() || !journal.damage().is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(store = name, "the view is ahead of its journal and is made again");
+    Ok(view.clear()?)
+}
+
+fn replay<S: Store>(
+    store: &mut S,
+    journal: &dyn Journal,
+    view: &dyn View,
+    name: &'static str,
+) -> Result<(), SequencerError> {
+    let from = view.applied_lsn().next();
+    for frame in journal.read(from)? {
+        match frame {
+            Ok(frame) => replay_frame(store, view, &frame, from)?,
+            Err(JournalError::Damaged(damage)) => {
+                tracing::error!(store = name, %damage, "replay ends at a damage; the store is read-only");
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    store.publish();
+    Ok(())
+}
+
+fn replay_frame<S: Store>(
+    store: &mut S,
+    view: &dyn View,
+    frame: &Frame,
+    from: Lsn,
+) -> Result<(), SequencerError> {
+    let mut batch = ViewBatch::new();
+    for stored in frame.records.iter().filter(|stored| stored.lsn() >= from) {
+        store.apply(stored.lsn(), &stored.record, &stored.place, &mut batch)?;
+    }
+    Ok(view.apply(Lsn(frame.lsn_next().0 - 1), batch)?)
 }
 
 /// Submits commands to a store. Cheap to clone.
 pub struct SequencerHandle<S: Store> {
-    queue: Arc<std::marker::PhantomData<fn() -> S>>,
+    queue: Arc<Queue<S>>,
 }
 
 impl<S: Store> Clone for SequencerHandle<S> {
@@ -71,18 +149,266 @@ impl<S: Store> Clone for SequencerHandle<S> {
 impl<S: Store> SequencerHandle<S> {
     /// Queues a command, waiting for room, and waits for its answer. A caller that goes away does not take its command
     /// back.
-    pub async fn submit(&self, _command: S::Command) -> Result<S::Reply, SequencerError> {
-        unimplemented!("submit")
+    pub async fn submit(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
+        self.send(command, Lane::Usual).await
     }
 
     /// The same for work that can wait: it goes behind what others submit, few records at a time. A bulk command stages
     /// at most `limits::BULK_RECORDS_MAX` records.
-    pub async fn submit_bulk(&self, _command: S::Command) -> Result<S::Reply, SequencerError> {
-        unimplemented!("submit_bulk")
+    pub async fn submit_bulk(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
+        self.send(command, Lane::Bulk).await
     }
 
     /// [`SequencerHandle::submit`] for threads outside the runtime.
-    pub fn submit_blocking(&self, _command: S::Command) -> Result<S::Reply, SequencerError> {
-        unimplemented!("submit_blocking")
+    pub fn submit_blocking(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
+        let answer = self.queue.push(command, Lane::Usual, None)?;
+        answer.blocking_recv().unwrap_or(Err(SequencerError::Stopped))
     }
+
+    /// Queues a small command whose answer nobody waits for, from anywhere, also while a panic unwinds.
+    pub fn submit_detached(&self, command: S::Command) {
+        // If the store has failed, others have heard of it.
+        let _ = self.queue.push(command, Lane::Usual, None);
+    }
+
+    /// What keeps the store from taking commands, if something does.
+    pub fn failure(&self) -> Option<SequencerError> {
+        self.queue.lanes.lock().failure()
+    }
+
+    async fn send(&self, command: S::Command, lane: Lane) -> Result<S::Reply, SequencerError> {
+        let room = self.queue.room(S::weight(&command)).await?;
+        let answer = self.queue.push(command, lane, Some(room))?;
+        answer.await.unwrap_or(Err(SequencerError::Stopped))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Lane {
+    Usual,
+    Bulk,
+}
+
+type Answer<S> = oneshot::Sender<Result<<S as Store>::Reply, SequencerError>>;
+
+/// A command that waits, with the room that it takes until it is answered.
+struct Waiting<S: Store> {
+    command: S::Command,
+    answer: Answer<S>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+struct Queue<S: Store> {
+    lanes: Mutex<Lanes<S>>,
+    wake: Condvar,
+    room: Arc<Semaphore>,
+    room_bytes: usize,
+}
+
+struct Lanes<S: Store> {
+    usual: VecDeque<Waiting<S>>,
+    bulk: VecDeque<Waiting<S>>,
+    state: State,
+}
+
+enum State {
+    Running,
+    Stopping,
+    Ended(SequencerError),
+}
+
+impl<S: Store> Lanes<S> {
+    fn failure(&self) -> Option<SequencerError> {
+        match &self.state {
+            State::Running => None,
+            State::Stopping => Some(SequencerError::Stopped),
+            State::Ended(error) => Some(error.clone()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.usual.is_empty() && self.bulk.is_empty()
+    }
+}
+
+impl<S: Store> Queue<S> {
+    fn new(settings: &SequencerSettings) -> Self {
+        let room_bytes = settings.queued_bytes_max.clamp(1, u32::MAX as usize);
+        Self {
+            lanes: Mutex::new(Lanes { usual: VecDeque::new(), bulk: VecDeque::new(), state: State::Running }),
+            wake: Condvar::new(),
+            room: Arc::new(Semaphore::new(room_bytes)),
+            room_bytes,
+        }
+    }
+
+    async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, SequencerError> {
+        let bytes = bytes.clamp(1, self.room_bytes) as u32;
+        self.room.clone().acquire_many_owned(bytes).await.map_err(|_| SequencerError::Stopped)
+    }
+
+    fn push(
+        &self,
+        command: S::Command,
+        lane: Lane,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<oneshot::Receiver<Result<S::Reply, SequencerError>>, SequencerError> {
+        let (answer, answered) = oneshot::channel();
+        let mut lanes = self.lanes.lock();
+        if let Some(error) = lanes.failure() {
+            return Err(error);
+        }
+        let lane = match lane {
+            Lane::Usual => &mut lanes.usual,
+            Lane::Bulk => &mut lanes.bulk,
+        };
+        lane.push_back(Waiting { command, answer, room });
+        self.wake.notify_one();
+        Ok(answered)
+    }
+
+    /// Waits until something waits, and takes all of the usual lane; none once stopped and drained.
+    fn take(&self) -> Option<VecDeque<Waiting<S>>> {
+        let mut lanes = self.lanes.lock();
+        while lanes.is_empty() {
+            if !matches!(lanes.state, State::Running) {
+                return None;
+            }
+            self.wake.wait(&mut lanes);
+        }
+        Some(std::mem::take(&mut lanes.usual))
+    }
+
+    fn take_bulk(&self) -> Option<Waiting<S>> {
+        self.lanes.lock().bulk.pop_front()
+    }
+
+    fn stop(&self) {
+        let mut lanes = self.lanes.lock();
+        if matches!(lanes.state, State::Running) {
+            lanes.state = State::Stopping;
+        }
+        self.wake.notify_all();
+    }
+
+    /// Ends for good: what waits hears of it.
+    fn fail(&self, error: SequencerError) {
+        let waiting = {
+            let mut lanes = self.lanes.lock();
+            lanes.state = State::Ended(error.clone());
+            let bulk = std::mem::take(&mut lanes.bulk);
+            std::mem::take(&mut lanes.usual).into_iter().chain(bulk)
+        };
+        waiting.for_each(|waiting| drop(waiting.answer.send(Err(error.clone()))));
+    }
+
+    /// Why it ended.
+    fn end(&self) -> SequencerError {
+        self.lanes.lock().failure().unwrap_or(SequencerError::Stopped)
+    }
+}
+
+/// The thread's side.
+struct Worker<S: Store> {
+    store: S,
+    journal: Arc<dyn Journal>,
+    view: Arc<dyn View>,
+    epoch: Epoch,
+    queue: Arc<Queue<S>>,
+    settings: SequencerSettings,
+}
+
+/// Sees to it that nobody waits for a thread that has gone.
+struct EndGuard<S: Store>(Arc<Queue<S>>);
+
+impl<S: Store> Drop for EndGuard<S> {
+    fn drop(&mut self) {
+        let ended = matches!(self.0.lanes.lock().state, State::Ended(_));
+        if !ended {
+            self.0.fail(SequencerError::Stopped);
+        }
+    }
+}
+
+/// A staged command that waits for the sync.
+struct Held<S: Store> {
+    pending: S::Pending,
+    answer: Answer<S>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl<S: Store> Worker<S> {
+    fn run(mut self) {
+        let _guard = EndGuard(self.queue.clone());
+        while let Some(usual) = self.queue.take() {
+            if let Err(error) = self.round(usual) {
+                tracing::error!(store = self.settings.name, %error, "the store has failed and takes no more commands");
+                // The mark at the end of a term would vouch for what was never synced; a failed journal writes none.
+                let _ = self.journal.close();
+                return self.queue.fail(error);
+            }
+        }
+        let ended = self.view.sync().map_err(SequencerError::from).and_then(|()| Ok(self.journal.close()?));
+        if let Err(error) = ended {
+            tracing::warn!(store = self.settings.name, %error, "the store did not end in good order");
+        }
+    }
+
+    /// One frame: all that waits, and some of the bulk work behind it.
+    fn round(&mut self, usual: VecDeque<Waiting<S>>) -> Result<(), SequencerError> {
+        let mut staged = Staged::new(self.journal.lsn_next());
+        let mut held: Vec<_> = usual.into_iter().map(|waiting| self.stage(waiting, &mut staged)).collect();
+        let bulk_end = staged.len() + self.settings.bulk_records_max;
+        while staged.len() < bulk_end
+            && let Some(waiting) = self.queue.take_bulk()
+        {
+            held.push(self.stage(waiting, &mut staged));
+        }
+        match self.commit(&staged) {
+            Ok(synced) => self.release(held, &synced),
+            Err(error) => return Err(refuse(held, error)),
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, waiting: Waiting<S>, staged: &mut Staged) -> Held<S> {
+        let Waiting { command, answer, room } = waiting;
+        Held { pending: self.store.stage(command, staged), answer, room }
+    }
+
+    /// Makes the frame durable, then visible.
+    fn commit(&mut self, staged: &Staged) -> Result<Synced, SequencerError> {
+        let synced = self.journal.append(self.epoch, staged.records())?;
+        if !staged.is_empty() {
+            let batch = self.apply(staged, &synced)?;
+            self.view.apply(Lsn(synced.lsn_next().0 - 1), batch)?;
+            self.store.publish();
+        }
+        Ok(synced)
+    }
+
+    fn apply(&mut self, staged: &Staged, synced: &Synced) -> Result<ViewBatch, StoreError> {
+        let mut batch = ViewBatch::new();
+        for (record, place) in staged.records().iter().zip(synced.places()) {
+            self.store.apply(place.lsn, record, place, &mut batch)?;
+        }
+        Ok(batch)
+    }
+
+    fn release(&mut self, held: Vec<Held<S>>, synced: &Synced) {
+        let commands = held.len() as u64;
+        metrics::counter!("tartan_sequencer_commands_total", "store" => self.settings.name)
+            .increment(commands);
+        for Held { pending, answer, room } in held {
+            let reply = self.store.release(pending, synced);
+            // A caller that has gone away misses its answer.
+            let _ = answer.send(Ok(reply));
+            drop(room);
+        }
+    }
+}
+
+fn refuse<S: Store>(held: Vec<Held<S>>, error: SequencerError) -> SequencerError {
+    held.into_iter().for_each(|held| drop(held.answer.send(Err(error.clone()))));
+    error
 }
