@@ -5,6 +5,8 @@ mod record;
 mod rules;
 mod store;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
