@@ -1,7 +1,7 @@
 //! What must hold between options.
 
 use crate::read::Reader;
-use crate::value::LmtpEndpoint;
+use crate::value::{LmtpEndpoint, is_domain};
 use crate::{Config, Role};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ pub(crate) fn check(config: &Config, reader: &mut Reader<'_>) {
     }
     listeners(config, reader);
     lmtp(config, reader);
+    routes(config, reader);
     spool(config, reader);
     if config.limits.message_size.0 == 0 {
         reader.option_mistake("limits", "message_size", "no message would be taken");
@@ -44,10 +45,14 @@ fn lmtp(config: &Config, reader: &mut Reader<'_>) {
         let message = "\"pipe\" needs the role lmtpd in this process; name the host that runs it instead";
         reader.option_mistake("relay", "lmtp", message);
     }
-    if let LmtpEndpoint::Host(host) = &config.relay.lmtp
-        && host.port.is_none()
-    {
-        reader.option_mistake("relay", "lmtp", "LMTP has no usual port; write HOST:PORT");
+}
+
+/// A route is for `"*"`, a domain, or with a dot in front a domain and those below it.
+fn routes(config: &Config, reader: &mut Reader<'_>) {
+    for name in config.relay.routes.keys().filter(|name| *name != "*") {
+        if !is_domain(name.strip_prefix('.').unwrap_or(name)) {
+            reader.option_mistake("relay", "routes", &format!("{name:?} is neither \"*\" nor a domain"));
+        }
     }
 }
 

@@ -26,7 +26,8 @@ sections! {
         domain: DomainName, restart;
         /// The roles that this process runs.
         roles: Vec<Role> = Role::ALL.to_vec(), restart;
-        /// The directory of everything durable. One process owns it.
+        /// The directory of everything durable. One process owns it. A relative path, here as
+        /// everywhere, is taken from the directory of this file.
         data: PathBuf = PathBuf::from("/var/lib/tartan"), restart;
     }
 
@@ -128,9 +129,10 @@ sections! {
         /// Whether mail may leave for other hosts. Where not, it waits in the queue with that reason,
         /// unless `relay.routes` names a host for its domain.
         remote: bool = true, restart;
-        /// Where mail for local mailboxes goes: `"pipe"`, the lmtpd of this process, or its host.
+        /// Where mail for local mailboxes goes: `"pipe"`, the lmtpd of this process, or its address.
         lmtp: LmtpEndpoint = LmtpEndpoint::Pipe, restart;
-        /// Hosts that take the mail for a domain instead of its MX; `"*"` for every other domain.
+        /// Hosts that take the mail for a domain instead of its MX; with a dot in front of the domain,
+        /// for those below it too; `"*"` for every other domain.
         routes: BTreeMap<String, HostPort> = BTreeMap::new(), restart;
         /// The port of other hosts.
         port: u16 = 25, restart;
@@ -148,12 +150,5 @@ sections! {
     mailstore: Mailstore {
         /// Size of a journal segment before the next is begun.
         segment_size: ByteSize = ByteSize(limits::SEGMENT_BYTES), restart;
-    }
-
-    /// Domains, accounts and addresses.
-    directory: Directory {
-        /// The account that gets mail for postmaster where no address says otherwise; empty: the first
-        /// account that is an administrator's.
-        postmaster: String = String::new(), restart;
     }
 }

@@ -295,18 +295,20 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.len() <= 63 && label.chars().all(is_inner) && !label.starts_with('-')
 }
 
+/// Whether the text is a host or domain name.
+pub(crate) fn is_domain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
 impl Value for DomainName {
     fn what() -> String {
         "a host or domain name".to_owned()
     }
 
     fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
-        from_text(found, |text| {
-            if text.len() <= 253 && text.split('.').all(is_label) {
-                Ok(Self(text.to_lowercase()))
-            } else {
-                Err(format!("{text:?} is not a host or domain name"))
-            }
+        from_text(found, |text| match is_domain(text) {
+            true => Ok(Self(text.to_lowercase())),
+            false => Err(format!("{text:?} is not a host or domain name")),
         })
     }
 
@@ -335,7 +337,7 @@ impl HostPort {
             None if rest.is_empty() => None,
             None => return None,
         };
-        let is_host = host.parse::<std::net::IpAddr>().is_ok() || host.split('.').all(is_label);
+        let is_host = host.parse::<std::net::IpAddr>().is_ok() || is_domain(host);
         is_host.then(|| Self { host: host.to_owned(), port })
     }
 }
@@ -374,27 +376,27 @@ impl Value for HostPort {
 pub enum LmtpEndpoint {
     /// To the lmtpd of the same process, over an in-memory pipe.
     Pipe,
-    /// To a host.
-    Host(HostPort),
+    /// To a host, by its address.
+    Address(SocketAddr),
 }
 
 impl Value for LmtpEndpoint {
     fn what() -> String {
-        "\"pipe\" or a host with port".to_owned()
+        "\"pipe\" or an address with port".to_owned()
     }
 
     fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
         match found.get_ref().as_str() {
             None => wrong_type(found),
             Some("pipe") => Ok(Self::Pipe),
-            Some(_) => HostPort::read(found).map(Self::Host),
+            Some(_) => SocketAddr::read(found).map(Self::Address),
         }
     }
 
     fn show(&self) -> String {
         match self {
             Self::Pipe => quoted("pipe"),
-            Self::Host(host) => host.show(),
+            Self::Address(address) => address.show(),
         }
     }
 }

@@ -100,8 +100,15 @@ fn a_role_that_nobody_could_reach_is_refused() {
 fn a_pipe_to_a_role_that_is_not_here_is_refused() {
     let told = errors(&with("roles = [\"mx\", \"relay\"]\n"));
     assert!(told.contains("relay.lmtp: \"pipe\" needs the role lmtpd"), "{told}");
-    let text = with("roles = [\"mx\", \"relay\"]\n[relay]\nlmtp = \"backend.example.org:24\"\n");
-    assert!(matches!(good(&text).relay.lmtp, LmtpEndpoint::Host(_)));
+    let text = with("roles = [\"mx\", \"relay\"]\n[relay]\nlmtp = \"192.0.2.3:24\"\n");
+    assert!(matches!(good(&text).relay.lmtp, LmtpEndpoint::Address(_)));
+}
+
+#[test]
+fn a_route_is_for_a_domain_or_for_all() {
+    good(&with("[relay]\nroutes = { \".example.net\" = \"a.test\", \"*\" = \"b.test\" }\n"));
+    let told = errors(&with("[relay]\nroutes = { \"*.example.net\" = \"a.test\" }\n"));
+    assert_eq!(told, "t.toml:5: relay.routes: \"*.example.net\" is neither \"*\" nor a domain");
 }
 
 #[test]
