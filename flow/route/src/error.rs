@@ -17,7 +17,7 @@ pub enum RouteError {
         /// The address asked for.
         address: Address,
         /// What the directory says.
-        error: DirectoryError,
+        error: Box<DirectoryError>,
     },
     /// It is an alias of nothing but itself.
     #[error("the alias {0} leads back to itself")]

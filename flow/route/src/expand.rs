@@ -74,7 +74,9 @@ mod tests {
     fn an_alias_of_too_many_is_cut_at_the_limit() {
         let mut expansion = Expansion::of(&address("all@x.example"));
         expansion.next().unwrap();
-        expansion.targets_add((0..=limits::ALIAS_RECIPIENTS_MAX).map(|n| address(&format!("a{n}@x.example"))).collect());
+        expansion.targets_add(
+            (0..=limits::ALIAS_RECIPIENTS_MAX).map(|n| address(&format!("a{n}@x.example"))).collect(),
+        );
         let error = std::iter::repeat_with(|| expansion.next()).find_map(Result::err);
         assert!(matches!(error, Some(RouteError::TooMany(_))));
     }

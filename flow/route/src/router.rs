@@ -59,7 +59,7 @@ impl Router {
 
     async fn ask(&self, address: &Address) -> Result<directory::Resolution, RouteError> {
         let answer = self.directory.resolve(address).await;
-        answer.map_err(|error| RouteError::Directory { address: address.clone(), error })
+        answer.map_err(|error| RouteError::Directory { address: address.clone(), error: Box::new(error) })
     }
 
     /// The routes of all recipients; a mailbox that several lead to gets one copy, unless the sender

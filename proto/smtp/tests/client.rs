@@ -474,7 +474,7 @@ fn not_offered(extension: &str, change: impl Fn(&mut smtp::client::Transaction))
     let script = format!(
         "S: 220 x.example\nC: EHLO me.example\nS: 250-x.example\nS: 250 {extension}\nC: QUIT\nS: 221 bye"
     );
-    let mut reports = Play::new(smtp_settings()).message(transaction).run(&script).unwrap();
+    let mut reports = Play::new(smtp_settings()).message(transaction).run(&script).expect("a conversation");
     reports.remove(0).outcomes.remove(0)
 }
 
@@ -635,4 +635,35 @@ fn calls_out_of_turn_are_refused() {
     let mut client = smtp::client::Client::new(smtp_settings(), false);
     assert_eq!(client.transaction_begin(message(&["b@x.example"], "").0), Err(ClientError::OutOfTurn));
     assert_eq!(client.body_push(b"x", &mut Vec::new()), Err(ClientError::OutOfTurn));
+}
+
+#[test]
+fn a_peer_that_stops_in_the_middle_of_a_body_can_refuse_but_not_accept() {
+    for (reply, expected) in [("552 too big", Some(552)), ("250 ok", None)] {
+        let mut client = at_body();
+        client.body_push(b"hal", &mut Vec::new()).unwrap();
+        client.body_interrupt();
+        client.receive(&mut bytes::BytesMut::from(format!("{reply}\r\n").as_str())).unwrap();
+        let report = client.abandon().unwrap();
+        match expected {
+            Some(code) => assert!(refused(Stage::Body, code)(&report.outcomes[0])),
+            None => assert_eq!(report.outcomes[0], Outcome::Unanswered),
+        }
+    }
+}
+
+/// A client whose peer has just said 354.
+fn at_body() -> smtp::client::Client {
+    let mut client = smtp::client::Client::new(smtp_settings(), false);
+    for replies in ["220 x\r\n", "250 x\r\n"] {
+        client.action();
+        client.receive(&mut bytes::BytesMut::from(replies)).expect("the peer says what it must");
+    }
+    client
+        .transaction_begin(message(&["b@x.example"], "half and half\r\n").0)
+        .expect("the peer says what it must");
+    client
+        .receive(&mut bytes::BytesMut::from("250 ok\r\n250 ok\r\n354 go\r\n"))
+        .expect("the peer says what it must");
+    client
 }

@@ -27,7 +27,7 @@ use crate::{Extensions, Reply};
 pub use transaction::{Outcome, Report, Stage, Transaction};
 
 use reader::ReplyReader;
-use transaction::{ExpectDelivery, ExpectEnvelope, ExpectReset, SendBody};
+use transaction::{ExpectDelivery, ExpectEnvelope, ExpectRefusal, ExpectReset, SendBody};
 
 /// Which of the two protocols a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,9 +172,10 @@ enum State {
     ExpectStartTls(greet::ExpectStartTls),
     ExpectTls,
     Ready,
-    ExpectEnvelope(ExpectEnvelope),
+    ExpectEnvelope(Box<ExpectEnvelope>),
     SendBody(SendBody),
     ExpectDelivery(ExpectDelivery),
+    ExpectRefusal(ExpectRefusal),
     ExpectReset(ExpectReset),
     ExpectQuit,
     Closed,
@@ -293,6 +294,15 @@ impl Client {
         }
     }
 
+    /// The peer has stopped taking the body: what it says now, through [`Client::receive`], settles the
+    /// recipients if it is a refusal. The connection is of no more use.
+    pub fn body_interrupt(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Closed) {
+            State::SendBody(body) => body.interrupt(),
+            other => other,
+        };
+    }
+
     /// Asks the peer to end the connection, when the action is [`Action::Ready`]; does nothing otherwise.
     pub fn quit(&mut self) {
         if matches!(self.state, State::Ready) {
@@ -331,6 +341,7 @@ impl State {
             Self::ExpectStartTls(state) => state.handle(reply, line),
             Self::ExpectEnvelope(state) => Ok(state.handle(reply, line)),
             Self::ExpectDelivery(state) => Ok(state.handle(reply, line)),
+            Self::ExpectRefusal(state) => Ok(state.handle(&reply)),
             Self::ExpectReset(state) => Ok(state.handle(&reply)),
             Self::ExpectQuit => Ok(Self::Closed.into()),
             Self::Ready if reply.code() == 421 => Ok(Self::Closed.into()),
@@ -345,6 +356,7 @@ impl State {
             Self::ExpectEnvelope(state) => Some(state.abandon()),
             Self::SendBody(state) => Some(state.abandon()),
             Self::ExpectDelivery(state) => Some(state.abandon()),
+            Self::ExpectRefusal(state) => Some(state.abandon()),
             _ => None,
         }
     }

@@ -31,6 +31,13 @@ pub struct Report {
     pub dsn_passed_on: bool,
 }
 
+impl Report {
+    /// Nothing was heard about any of them.
+    pub fn unanswered(recipients: usize) -> Self {
+        Self { outcomes: vec![Outcome::Unanswered; recipients], dsn_passed_on: false }
+    }
+}
+
 /// What came of one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -196,7 +203,7 @@ pub(super) fn begin(transaction: Transaction, line: &mut Line) -> Next {
     let awaited = VecDeque::new();
     let mut state = ExpectEnvelope { transaction, progress, awaited, unsent, data_reply: None };
     state.group_send(line);
-    State::ExpectEnvelope(state).into()
+    State::ExpectEnvelope(Box::new(state)).into()
 }
 
 impl ExpectEnvelope {
@@ -218,7 +225,7 @@ impl ExpectEnvelope {
             Some(Sent::Data) => self.data_reply = Some(reply),
             None => {}
         }
-        if self.awaited.is_empty() { self.go_on(line) } else { State::ExpectEnvelope(self).into() }
+        if self.awaited.is_empty() { self.go_on(line) } else { State::ExpectEnvelope(Box::new(self)).into() }
     }
 
     pub(super) fn abandon(self) -> Report {
@@ -240,7 +247,7 @@ impl ExpectEnvelope {
         }
         if !self.unsent.is_empty() {
             self.group_send(line);
-            return State::ExpectEnvelope(self).into();
+            return State::ExpectEnvelope(Box::new(self)).into();
         }
         if self.progress.taken().next().is_none() {
             return self.progress.done_with_reset(line);
@@ -249,7 +256,7 @@ impl ExpectEnvelope {
             return self.chunk_begin(line);
         }
         self.data_send(line);
-        State::ExpectEnvelope(self).into()
+        State::ExpectEnvelope(Box::new(self)).into()
     }
 
     /// RFC 2920 3.1: MAIL and RCPT in groups, DATA last in a group; one by one where it is not offered.
@@ -366,6 +373,10 @@ impl SendBody {
         }))
     }
 
+    pub(super) fn interrupt(self) -> State {
+        State::ExpectRefusal(ExpectRefusal { progress: self.progress })
+    }
+
     pub(super) fn abandon(self) -> Report {
         self.progress.report()
     }
@@ -413,6 +424,25 @@ impl Outcome {
             true => Self::Accepted(reply.clone()),
             false => Self::Refused { stage: Stage::Body, reply: reply.clone() },
         }
+    }
+}
+
+/// The peer has stopped taking the body in the middle.
+pub(super) struct ExpectRefusal {
+    progress: Progress,
+}
+
+impl ExpectRefusal {
+    /// Half a message cannot have been accepted, whatever the peer says.
+    pub(super) fn handle(mut self, reply: &Reply) -> Next {
+        if reply.code() >= 400 {
+            self.progress.refuse_rest(Stage::Body, reply);
+        }
+        Next { state: State::Closed, report: Some(self.progress.report()) }
+    }
+
+    pub(super) fn abandon(self) -> Report {
+        self.progress.report()
     }
 }
 
