@@ -23,4 +23,4 @@ pub use error::{ConfigError, ConfigErrors};
 pub use read::check;
 pub use reference::reference;
 pub use table::Config;
-pub use value::{ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role, Value};
+pub use value::{AddressRange, ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role, Value};

@@ -1,9 +1,9 @@
 //! The options. Everything that is known of one stands here, once.
 
 use crate::define::sections;
-use crate::value::{ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role};
+use crate::value::{AddressRange, ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role};
 use std::collections::BTreeMap;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +15,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Every interface, by IPv6 and IPv4.
 fn everywhere(port: u16) -> Vec<SocketAddr> {
     vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]
+}
+
+/// This host alone.
+fn loopback() -> Vec<AddressRange> {
+    let v4 = AddressRange { address: Ipv4Addr::new(127, 0, 0, 0).into(), prefix: 8 };
+    vec![v4, AddressRange { address: Ipv6Addr::LOCALHOST.into(), prefix: 128 }]
 }
 
 sections! {
@@ -98,6 +104,8 @@ sections! {
     lmtpd: Lmtpd {
         /// Where LMTP is served to other hosts. Roles of this process reach it without a listener.
         listen: Vec<SocketAddr> = Vec::new(), restart;
+        /// Hosts that may hand mail in there; LMTP itself knows no login.
+        trusted: Vec<AddressRange> = loopback(), restart;
     }
 
     /// Mailboxes for users, by IMAP.

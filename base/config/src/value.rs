@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -337,7 +337,7 @@ impl HostPort {
             None if rest.is_empty() => None,
             None => return None,
         };
-        let is_host = host.parse::<std::net::IpAddr>().is_ok() || is_domain(host);
+        let is_host = host.parse::<IpAddr>().is_ok() || is_domain(host);
         is_host.then(|| Self { host: host.to_owned(), port })
     }
 }
@@ -363,6 +363,48 @@ impl Value for HostPort {
             Self::parse(text).ok_or_else(|| {
                 format!("{text:?} is not a host: write \"mail.example.org\" or \"192.0.2.1:2525\"")
             })
+        })
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// The addresses that share the first `prefix` bits of `address`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange {
+    /// One of them.
+    pub address: IpAddr,
+    /// Bits that count: 32 or 128 for the address alone.
+    pub prefix: u8,
+}
+
+impl AddressRange {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(one, other)| (one, Some(other)));
+        let address: IpAddr = address.parse().ok()?;
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Some(bits), |prefix| prefix.parse().ok())?;
+        (prefix <= bits).then_some(Self { address, prefix })
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Value for AddressRange {
+    fn what() -> String {
+        "an address or address/prefix".to_owned()
+    }
+
+    fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
+        from_text(found, |text| {
+            Self::parse(text)
+                .ok_or_else(|| format!("{text:?} is not a range: write \"192.0.2.1\" or \"192.0.2.0/24\""))
         })
     }
 

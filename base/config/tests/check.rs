@@ -112,6 +112,15 @@ fn a_route_is_for_a_domain_or_for_all() {
 }
 
 #[test]
+fn address_ranges_are_checked() {
+    let config = good(&with("[lmtpd]\ntrusted = [\"192.0.2.0/24\", \"2001:db8::1\"]\n"));
+    assert_eq!(config.lmtpd.trusted[1].to_string(), "2001:db8::1/128");
+    for wrong in ["192.0.2.0/33", "192.0.2", "10.0.0.0/-1", "::/129"] {
+        errors(&with(&format!("[lmtpd]\ntrusted = [\"{wrong}\"]\n")));
+    }
+}
+
+#[test]
 fn rules_between_options_are_checked() {
     let told = errors(&with("[spool]\nretries = [\"5m\", \"0s\"]\ndelay_notice = \"6d\"\n"));
     assert!(told.contains("t.toml:5: spool.retries: name at least"), "{told}");
