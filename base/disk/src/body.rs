@@ -21,7 +21,8 @@ pub struct Body {
 #[derive(Debug, Clone)]
 enum Base {
     Memory(Bytes),
-    File(Arc<BodyFile>),
+    /// The file from this offset on.
+    File(Arc<BodyFile>, u64),
 }
 
 impl Body {
@@ -32,7 +33,7 @@ impl Body {
 
     /// A body in a file.
     pub fn from_file(file: Arc<BodyFile>) -> Self {
-        Self { prefix: Bytes::new(), base: Base::File(file) }
+        Self { prefix: Bytes::new(), base: Base::File(file, 0) }
     }
 
     /// The same body with `header` in front. Copies only what was put in front before.
@@ -42,6 +43,18 @@ impl Body {
             false => Bytes::from([header, body.prefix].concat()),
         };
         Self { prefix, base: body.base }
+    }
+
+    /// The same body without its first `bytes` bytes. Copies nothing.
+    pub fn without_front(self, bytes: u64) -> Self {
+        let from_prefix = bytes.min(self.prefix.len() as u64);
+        let prefix = self.prefix.slice(from_prefix as usize..);
+        let from_base = (bytes - from_prefix).min(self.base.len());
+        let base = match self.base {
+            Base::Memory(whole) => Base::Memory(whole.slice(from_base as usize..)),
+            Base::File(file, start) => Base::File(file, start + from_base),
+        };
+        Self { prefix, base }
     }
 
     /// Length in bytes.
@@ -56,7 +69,7 @@ impl Body {
 
     /// Whether most of it is in a file, so that reading it all at once would be unkind.
     pub fn is_file(&self) -> bool {
-        matches!(self.base, Base::File(_))
+        matches!(self.base, Base::File(..))
     }
 
     /// Up to `bytes` bytes at `offset`; fewer only at the end. Bytes in memory are shared, not copied, unless the range
@@ -106,7 +119,7 @@ impl Base {
     fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(file) => file.len(),
+            Self::File(file, start) => file.len() - start,
         }
     }
 
@@ -115,7 +128,7 @@ impl Base {
         match self {
             Self::Memory(whole) if bytes == 0 => Ok(whole.slice(0..0)),
             Self::Memory(whole) => Ok(whole.slice(offset as usize..offset as usize + bytes)),
-            Self::File(file) => file.read_at(offset, bytes),
+            Self::File(file, start) => file.read_at(start + offset, bytes),
         }
     }
 }

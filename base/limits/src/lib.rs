@@ -83,6 +83,8 @@ pub const IMAP_IDLE_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 pub const IMAP_ERRORS_MAX: u32 = 50;
 /// Bytes of response that wait for a slow reader before the session stops producing.
 pub const IMAP_OUTPUT_BYTES_MAX: usize = 256 * 1024;
+/// Keywords of one mailbox that FLAGS lists; more can be in use.
+pub const IMAP_KEYWORDS_LISTED_MAX: usize = 500;
 
 // ---- State -----------------------------------------------------------------------------------
 

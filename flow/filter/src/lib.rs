@@ -1,1 +1,15 @@
-//! filter: see DESIGN.
+//! The second hop: [`Transaction`] to [`Filtered`], or to a refusal that the client still hears.
+//!
+//! A chain of [`Filter`]s looks at a message before anybody takes responsibility for it. In front of whatever is
+//! configured stands the [`Minimum`], which cannot be switched off: loops are cut, headers are bounded, and what a
+//! user submits gets the fields that every message needs.
+//!
+//! What this crate refuses to do: to change what a message says. Fields are added on top, nothing is rewritten.
+
+mod chain;
+mod header;
+mod minimum;
+
+pub use chain::{Draft, Filter, Filtered, Filters, Look, Verdict};
+pub use header::{Header, header_of};
+pub use minimum::{Minimum, Repair};

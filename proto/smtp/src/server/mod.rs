@@ -54,6 +54,10 @@ pub struct ServerSettings {
     pub recipients_max: usize,
     /// Protocol errors after which the session is closed.
     pub errors_max: u32,
+    /// Time without a command after which the session is to be closed.
+    pub command_time_max: Duration,
+    /// Time without a byte of content after which the session is to be closed.
+    pub data_time_max: Duration,
 }
 
 impl ServerSettings {
@@ -66,6 +70,8 @@ impl ServerSettings {
             auth_required: false,
             recipients_max: limits::SMTP_RECIPIENTS_MAX,
             errors_max: limits::SMTP_ERRORS_MAX,
+            command_time_max: limits::SMTP_COMMAND_TIME_MAX,
+            data_time_max: limits::SMTP_DATA_TIME_MAX,
         }
     }
 
@@ -277,9 +283,10 @@ impl Session {
 
     /// How long the client may be silent from now on.
     pub fn silence_time_max(&self) -> Duration {
+        let settings = &self.conversation.settings;
         match self.state {
-            State::Text(_) | State::ChunkBytes(_) | State::Discard(_) => limits::SMTP_DATA_TIME_MAX,
-            _ => limits::SMTP_COMMAND_TIME_MAX,
+            State::Text(_) | State::ChunkBytes(_) | State::Discard(_) => settings.data_time_max,
+            _ => settings.command_time_max,
         }
     }
 

@@ -1,0 +1,101 @@
+//! The trace fields of final delivery: RFC 5321 4.4 (`Return-Path`) and RFC 9228 (`Delivered-To`).
+
+use address::{Address, ReversePath};
+use bytes::Bytes;
+use disk::Body;
+use memchr::memmem;
+use message::{HeaderIter, header_fields};
+
+use crate::DeliverError;
+
+/// The message with `Return-Path` and `Delivered-To` on top. A `Return-Path` that it came with is taken out: the
+/// field is the last hop's to write.
+pub(crate) fn traced(
+    body: &Body,
+    reverse_path: &ReversePath,
+    recipient: &Address,
+) -> Result<Body, DeliverError> {
+    let header = header(body)?;
+    if delivered_before(&header, recipient) {
+        return Err(DeliverError::Loop(recipient.clone()));
+    }
+    let fields = format!("Return-Path: {reverse_path}\r\nDelivered-To: {recipient}\r\n");
+    if !HeaderIter::new(&header).any(|field| field.is(b"Return-Path")) {
+        return Ok(Body::prefixed(Bytes::from(fields), body.clone()));
+    }
+    let kept = header_fields(&header, &["Return-Path"], true);
+    let rest = body.clone().without_front(header.len() as u64);
+    Ok(Body::prefixed(Bytes::from([fields.as_bytes(), &kept].concat()), rest))
+}
+
+/// RFC 9228 4: an address that a `Delivered-To` already names has had this message.
+fn delivered_before(header: &[u8], recipient: &Address) -> bool {
+    let names = |value: &[u8]| {
+        let address = std::str::from_utf8(value).ok().and_then(|value| Address::parse(value.trim()).ok());
+        address.is_some_and(|address| address.key() == recipient.key())
+    };
+    HeaderIter::new(header).any(|field| field.is(b"Delivered-To") && names(&field.unfolded()))
+}
+
+/// The header section up to and including its empty line.
+fn header(body: &Body) -> Result<Bytes, DeliverError> {
+    let start = body.read_at(0, limits::HEADER_BYTES_MAX)?;
+    if start.starts_with(b"\r\n") {
+        return Ok(start.slice(..2));
+    }
+    match memmem::find(&start, b"\r\n\r\n") {
+        Some(end) => Ok(start.slice(..end + 4)),
+        None if start.len() as u64 == body.len() => Ok(start),
+        None => Err(DeliverError::HeaderTooBig),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ann() -> Address {
+        Address::parse("ann@example.org").unwrap()
+    }
+
+    fn traced_text(message: &str) -> Result<String, DeliverError> {
+        let path = ReversePath::Address(Address::parse("bob@example.com").unwrap());
+        let body = traced(&Body::from_bytes(message.as_bytes().to_vec()), &path, &ann())?;
+        Ok(String::from_utf8(body.read_all()?.to_vec()).unwrap())
+    }
+
+    const FRONT: &str = "Return-Path: <bob@example.com>\r\nDelivered-To: ann@example.org\r\n";
+
+    #[test]
+    fn the_fields_stand_on_top() {
+        let message = "Subject: x\r\n\r\nReturn-Path: in the text\r\n";
+        assert_eq!(traced_text(message).unwrap(), format!("{FRONT}{message}"));
+    }
+
+    #[test]
+    fn a_return_path_that_came_along_is_taken_out_and_nothing_else() {
+        let message =
+            "A: 1\r\nReturn-path: <evil@example.com>\r\n (folded)\r\nB: 2\r\n\r\ntext\r\n\r\nmore\r\n";
+        let expected = format!("{FRONT}A: 1\r\nB: 2\r\n\r\ntext\r\n\r\nmore\r\n");
+        assert_eq!(traced_text(message).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_message_that_was_delivered_here_before_is_looping() {
+        let looping = "Delivered-To: ANN@Example.ORG\r\n\r\n";
+        assert!(matches!(traced_text(looping), Err(DeliverError::Loop(address)) if address == ann()));
+        assert!(traced_text("Delivered-To: bob@example.org\r\n\r\n").is_ok());
+    }
+
+    #[test]
+    fn the_null_path_is_written_as_such() {
+        let body = traced(&Body::from_bytes(&b"\r\n"[..]), &ReversePath::Null, &ann()).unwrap();
+        assert!(body.read_all().unwrap().starts_with(b"Return-Path: <>\r\n"));
+    }
+
+    #[test]
+    fn a_header_beyond_the_limit_is_refused() {
+        let endless = "x".repeat(limits::HEADER_BYTES_MAX + 1);
+        assert!(matches!(traced_text(&endless), Err(DeliverError::HeaderTooBig)));
+    }
+}

@@ -1,0 +1,61 @@
+//! From a message that came in to a message that we are responsible for: filter, route, accept.
+//!
+//! MX and submission take mail by the same three hops; this crate is their order and nothing else. It refuses to
+//! decide on senders and recipients (the listeners do) and to answer positively without [`spool::Accepted`].
+
+mod audit;
+
+use filter::Filters;
+use receive::{Transaction, refusal_of};
+use route::{RouteError, Router};
+use smtp::Refusal;
+use spool::{Accepted, QueueId, Routed, Spool, SpoolError};
+
+/// Takes messages into the spool. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    filters: Filters,
+    router: Router,
+    spool: Spool,
+}
+
+impl Intake {
+    /// Filters by `filters`, routes by `router`, and keeps what is taken in `spool`.
+    pub fn new(filters: Filters, router: Router, spool: Spool) -> Self {
+        Self { filters, router, spool }
+    }
+
+    /// A name for a message that is about to come in.
+    pub fn queue_id_next(&self, now: jiff::Timestamp) -> QueueId {
+        self.spool.queue_id_next(now)
+    }
+
+    /// Takes a message, or says why not. What the sender is not told is logged here.
+    pub async fn take(&self, queue_id: QueueId, transaction: Transaction) -> Result<Accepted, Refusal> {
+        let filtered = self.filters.run(&queue_id.to_string(), transaction).await?;
+        let envelope = filtered.transaction.envelope.clone();
+        let routes = self.router.route(&envelope).await.map_err(|error| route_refusal(&error))?;
+        let notes = audit::notes(&filtered, &routes);
+        let origin = filtered.transaction.session.origin(filtered.transaction.arrival);
+        let routed = Routed { queue_id, origin, envelope, body: filtered.body, routes, notes };
+        let accepted = self.spool.accept(routed).await.map_err(|error| spool_refusal(&error))?;
+        tracing::info!(%queue_id, "accepted");
+        Ok(accepted)
+    }
+}
+
+/// 451 4.4.3 where the directory is away (RFC 3463 3.5).
+pub fn route_refusal(error: &RouteError) -> Refusal {
+    error.fault().log("routing", error);
+    match error {
+        error if error.is_temporary() => {
+            Refusal::new(451, (4, 4, 3), "Directory is not available, try later")
+        }
+        error => refusal_of(error.fault(), &error.to_string()),
+    }
+}
+
+fn spool_refusal(error: &SpoolError) -> Refusal {
+    error.fault().log("accepting into the spool", error);
+    refusal_of(error.fault(), "The message cannot be queued now")
+}

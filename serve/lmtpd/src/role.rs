@@ -1,0 +1,171 @@
+//! What LMTP decides.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use address::{AccountName, Envelope, Recipient};
+use deliver::{DeliverError, Delivered, Deliverer, Delivery};
+use jiff::Timestamp;
+use mailstore::MailstoreError;
+use net::Peer;
+use receive::{Proof, Role, SessionInfo, Transaction, refusal_of};
+use route::{Resolution, RouteError, Router};
+use smtp::{EnhancedCode, Flavour, Refusal, Reply};
+use telemetry::Fault;
+use tokio::task::JoinSet;
+
+use crate::Network;
+
+/// Delivers to the accounts that a router finds.
+pub(crate) struct LmtpRole {
+    router: Router,
+    deliverer: Deliverer,
+    trusted: Vec<Network>,
+    transactions: AtomicU64,
+}
+
+impl LmtpRole {
+    pub(crate) fn new(router: Router, deliverer: Deliverer, trusted: Vec<Network>) -> Self {
+        Self { router, deliverer, trusted, transactions: AtomicU64::new(0) }
+    }
+}
+
+/// A recipient's mailbox.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    account: AccountName,
+    detail: Option<String>,
+}
+
+/// The mail store's word that a recipient's copy is durable.
+pub(crate) struct Stored(Delivered);
+
+impl Proof for Stored {
+    fn reply(&self) -> Reply {
+        let appended = self.0.appended();
+        let text = format!("stored as uid {} of {}", appended.uid(), self.0.mailbox());
+        Reply::new(250, EnhancedCode::new(2, 0, 0), text)
+    }
+}
+
+impl Role for LmtpRole {
+    type Proof = Stored;
+    type Id = String;
+    type Target = Target;
+
+    const FLAVOUR: Flavour = Flavour::Lmtp;
+
+    fn name(&self) -> &'static str {
+        "lmtpd"
+    }
+
+    fn transaction_id(&self, session: &SessionInfo, _now: Timestamp) -> String {
+        format!("{}-{}", session.id, self.transactions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    async fn on_connect(&self, session: &SessionInfo) -> Result<(), Refusal> {
+        let trusted = match &session.peer {
+            Peer::Pipe { .. } => true,
+            Peer::Tcp(address) => self.trusted.iter().any(|network| network.contains(address.ip())),
+        };
+        if trusted { Ok(()) } else { Err(Refusal::new(554, (5, 7, 1), "Not a host that delivers here")) }
+    }
+
+    async fn on_rcpt(
+        &self,
+        _session: &SessionInfo,
+        _envelope: &Envelope,
+        recipient: &Recipient,
+    ) -> Result<Target, Refusal> {
+        match self.router.resolve(&recipient.address).await {
+            Ok(Resolution::Account { account, detail }) => Ok(Target { account, detail }),
+            Ok(_) => Err(Refusal::new(550, (5, 1, 1), "No such mailbox here")),
+            Err(error) => Err(resolve_refusal(&error)),
+        }
+    }
+
+    /// All copies at once, so that they share the mail store's next sync.
+    async fn on_body(
+        &self,
+        _id: String,
+        transaction: Transaction,
+        targets: Vec<Target>,
+    ) -> Vec<Result<Stored, Refusal>> {
+        let body = match transaction.stamped("") {
+            Ok(body) => body,
+            Err(error) => {
+                let refusal = refused(&DeliverError::Body(error));
+                return targets.iter().map(|_| Err(refusal.clone())).collect();
+            }
+        };
+        let transaction = Arc::new(transaction);
+        let mut deliveries = JoinSet::new();
+        for (index, target) in targets.into_iter().enumerate() {
+            let delivery = Delivery {
+                account: target.account,
+                recipient: transaction.envelope.recipients[index].address.clone(),
+                detail: target.detail,
+                reverse_path: transaction.envelope.reverse_path.clone(),
+                body: body.clone(),
+                arrival: transaction.arrival,
+            };
+            let deliverer = self.deliverer.clone();
+            deliveries.spawn(async move { (index, deliver(&deliverer, delivery).await) });
+        }
+        in_order(deliveries, transaction.envelope.recipients.len()).await
+    }
+}
+
+async fn deliver(deliverer: &Deliverer, delivery: Delivery) -> Result<Stored, Refusal> {
+    let recipient = delivery.recipient.clone();
+    match deliverer.deliver(delivery).await {
+        Ok(delivered) => {
+            let appended = delivered.appended();
+            tracing::info!(%recipient, mailbox = %delivered.mailbox(), uid = %appended.uid(), "delivered");
+            Ok(Stored(delivered))
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// The answers by the recipients' order. A delivery that died is answered as a fault of ours.
+async fn in_order(
+    mut deliveries: JoinSet<(usize, Result<Stored, Refusal>)>,
+    count: usize,
+) -> Vec<Result<Stored, Refusal>> {
+    let mut answers: Vec<Result<Stored, Refusal>> = Vec::new();
+    answers.resize_with(count, || Err(refusal_of(Fault::Bug, "The delivery failed")));
+    while let Some(ended) = deliveries.join_next().await {
+        match ended {
+            Ok((index, answer)) => answers[index] = answer,
+            Err(error) => Fault::Bug.log("delivering", &error),
+        }
+    }
+    answers
+}
+
+fn refused(error: &DeliverError) -> Refusal {
+    error.fault().log("delivering", error);
+    match error {
+        DeliverError::Loop(_) => Refusal::new(554, (5, 4, 6), error.to_string()),
+        DeliverError::HeaderTooBig | DeliverError::Mailstore(MailstoreError::MessageTooLarge) => {
+            Refusal::new(552, (5, 3, 4), error.to_string())
+        }
+        DeliverError::Body(disk) if disk.kind() == std::io::ErrorKind::StorageFull => storage_full(),
+        DeliverError::Mailstore(MailstoreError::Disk(disk))
+            if disk.kind() == std::io::ErrorKind::StorageFull =>
+        {
+            storage_full()
+        }
+        _ => refusal_of(error.fault(), "The message cannot be stored now"),
+    }
+}
+
+fn storage_full() -> Refusal {
+    Refusal::new(452, (4, 3, 1), "Insufficient system storage")
+}
+
+fn resolve_refusal(error: &RouteError) -> Refusal {
+    error.fault().log("resolving a recipient", error);
+    Refusal::new(451, (4, 4, 3), "Directory is not available, try later")
+}
