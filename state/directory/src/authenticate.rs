@@ -3,6 +3,7 @@
 use address::AccountName;
 use sasl::{Challenge, Identity, Mechanism, NeedAccount, NeedPasswordCheck, SaslError, ServerNonce, Step};
 
+use crate::password::random;
 use crate::{Directory, DirectoryError};
 
 /// What a protocol has to do after a step of SASL.
@@ -60,10 +61,9 @@ pub async fn authenticate(directory: &dyn Directory, mut step: Step) -> Authenti
 }
 
 async fn account_given(directory: &dyn Directory, need: NeedAccount) -> Result<Step, DirectoryError> {
-    let mut random = [0; 18];
-    getrandom::fill(&mut random).map_err(|error| DirectoryError::Random(error.to_string()))?;
+    let nonce = ServerNonce::from_random(random()?);
     let credentials = directory.credentials(need.login()).await?;
-    Ok(need.with_account(credentials.keys, ServerNonce::from_random(random)))
+    Ok(need.with_account(credentials.keys, nonce))
 }
 
 async fn password_checked(

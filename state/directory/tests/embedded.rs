@@ -18,7 +18,7 @@ use telemetry::Fault;
 /// Hashes that cost little.
 fn cheap() -> PasswordSettings {
     PasswordSettings {
-        argon2_memory_kib: 64,
+        argon2_memory_kib: 1_024,
         argon2_passes: 1,
         scram_iterations: 4_096,
         ..Default::default()

@@ -25,6 +25,9 @@ use self::tables::Tables;
 use crate::password::{Hashers, PasswordSettings, SALT_BYTES, random};
 use crate::{AccountEntry, Answer, Credentials, Directory, DirectoryError, DomainEntry, Resolution};
 
+/// The name in logs and metrics.
+const STORE: &str = "directory";
+
 /// A directory in a journal of its own. Clones share it.
 #[derive(Clone)]
 pub struct Embedded {
@@ -44,12 +47,12 @@ impl Embedded {
         passwords: PasswordSettings,
     ) -> Result<Self, DirectoryError> {
         let hashers = Hashers::new(passwords)?;
-        let journal = LocalJournal::open(disk, dir, JournalSettings::default(), Lsn::ZERO)?;
+        let settings = JournalSettings { store: STORE, ..JournalSettings::default() };
+        let journal = LocalJournal::open(disk, dir, settings, Lsn::ZERO)?;
         let view = Arc::new(MemoryView::new(&record::TABLES));
         let tables = Arc::new(RwLock::new(Tables::default()));
         let store = DirectoryStore::new(tables.clone(), random()?);
-        let settings = SequencerSettings::new("directory");
-        let sequencer = Sequencer::open(store, Arc::new(journal), view, settings)?;
+        let sequencer = Sequencer::open(store, Arc::new(journal), view, SequencerSettings::new(STORE))?;
         let handle = sequencer.handle();
         let sequencer = Arc::new(Mutex::new(Some(sequencer)));
         Ok(Self { default_domain, tables, hashers, handle, sequencer })
