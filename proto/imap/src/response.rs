@@ -235,6 +235,11 @@ impl<'p, F> FetchWriter<'p, F> {
         unimplemented!("FetchWriter::begin")
     }
 
+    /// Goes on in a response that was begun and whose first items may have been written out already.
+    pub fn resume(_pieces: &'p mut Pieces<F>) -> FetchWriter<'p, F> {
+        unimplemented!("FetchWriter::resume")
+    }
+
     /// `UID n`.
     pub fn uid(&mut self, _uid: u32) {
         unimplemented!("FetchWriter::uid")
