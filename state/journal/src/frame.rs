@@ -250,7 +250,7 @@ mod tests {
             let mut frame = Vec::new();
             encode(&HEADING, &records, &mut frame);
             let at = at.index(frame.len());
-            frame[at] ^= 1 << bit;
+            frame[at] ^= 1u8 << bit;
             let noticed = decode(HEADING.salt, &frame).is_none_or(|(_, stored)| stored.iter().any(|r| !r.intact));
             prop_assert!(noticed);
         }

@@ -122,17 +122,15 @@ impl LocalJournal {
             (writer.segment.first, writer.offset)
         };
         let mut damage = Vec::new();
-        let mut expected = None;
+        let mut expected: Option<Lsn> = None;
         for first in self.files.firsts(Lsn::ZERO, Lsn(u64::MAX)) {
             let segment = self.files.segment(first)?;
-            if expected.is_some_and(|expected| expected != first) {
-                damage.push(missing(&segment, expected.unwrap_or_default()));
-            }
+            damage.extend(expected.filter(|lsn| *lsn != first).map(|lsn| missing(&segment, lsn)));
             let end = if first == current && !self.is_broken() { Ok(end) } else { segment.file.len() };
             let end = end.map_err(JournalError::io(&segment.path))?;
             let (found, next) = scan::verify(&segment, end).map_err(JournalError::io(&segment.path))?;
             damage.extend(found);
-            expected = Some(next);
+            expected = next;
         }
         Ok(damage)
     }

@@ -129,8 +129,8 @@ pub(crate) fn damage_of(segment: &Segment, record: &StoredRecord) -> Option<Dama
     })
 }
 
-/// All damage of a segment: goes on behind each.
-pub(crate) fn verify(segment: &Arc<Segment>, end: u64) -> io::Result<(Vec<Damage>, Lsn)> {
+/// All damage of a segment: goes on behind each. The number after its last record, if that can be told.
+pub(crate) fn verify(segment: &Arc<Segment>, end: u64) -> io::Result<(Vec<Damage>, Option<Lsn>)> {
     let mut reader = SegmentReader::new(segment.clone());
     let (mut offset, mut expected, mut damage) = (SEGMENT_HEAD_BYTES as u64, segment.first, Vec::new());
     while offset < end {
@@ -144,11 +144,11 @@ pub(crate) fn verify(segment: &Arc<Segment>, end: u64) -> io::Result<(Vec<Damage
             Some(at) => Some((at.end(), at.head.lsn_next())),
             None => resume(&mut reader, offset + 1)?,
         }) else {
-            break;
+            return Ok((damage, None));
         };
         (offset, expected) = next;
     }
-    Ok((damage, expected))
+    Ok((damage, Some(expected)))
 }
 
 /// Where frames go on behind a damage, and with which record.

@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use super::Table;
 
-/// Changes that a view takes in one step. The last change of a key wins.
+/// Bytes of a key; the engines' limit.
+const KEY_BYTES_MAX: usize = 65_535;
+
+/// Changes that a view takes in one step. The last change of a key wins. A key has 1 to 65,535 bytes.
 #[derive(Debug, Clone, Default)]
 pub struct ViewBatch {
     changes: BTreeMap<(Table, Bytes), Option<Bytes>>,
@@ -19,6 +22,9 @@ impl ViewBatch {
     }
 
     /// Sets the value at `key`.
+    ///
+    /// # Panics
+    /// If the key is empty or too long: a bug in the store.
     pub fn put(&mut self, table: Table, key: impl Into<Bytes>, value: impl Into<Bytes>) {
         self.change(table, key.into(), Some(value.into()));
     }
@@ -49,6 +55,12 @@ impl ViewBatch {
     }
 
     fn change(&mut self, table: Table, key: Bytes, value: Option<Bytes>) {
+        assert!(
+            (1..=KEY_BYTES_MAX).contains(&key.len()),
+            "a key of {} bytes in table {}",
+            key.len(),
+            table.0
+        );
         self.changes.insert((table, key), value);
     }
 }

@@ -1,0 +1,340 @@
+//! The sequencer, driving a store of counters.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use disk::{Crash, FaultDisk};
+use journal::{
+    Decoder, Encoder, Journal, JournalError, JournalSettings, KeyRange, LocalJournal, Lsn, MemoryView, Order,
+    Place, Record, Sequencer, SequencerError, SequencerSettings, Slot, Staged, Store, StoreError, Synced,
+    Table, View, ViewBatch, ViewRead,
+};
+use proptest::prelude::*;
+
+const DIR: &str = "/journal";
+const COUNTERS: Table = Table("counters");
+
+/// Named counters. In memory stands what in-flight commands will make of them; the view has what is durable.
+#[derive(Default)]
+struct Counters {
+    values: BTreeMap<String, u64>,
+    published: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone)]
+enum Command {
+    /// Adds, and answers with the new value.
+    Add(String, u64),
+    /// Answers with the value.
+    Look(String),
+    /// Breaks the store.
+    Panic,
+}
+
+struct Pending {
+    value: u64,
+    slot: Option<Slot>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Reply {
+    value: u64,
+    lsn: Option<Lsn>,
+}
+
+impl Store for Counters {
+    type Command = Command;
+    type Pending = Pending;
+    type Reply = Reply;
+
+    fn load(&mut self, view: &dyn ViewRead) -> Result<(), StoreError> {
+        for row in view.scan(COUNTERS, KeyRange::all(), Order::Forward)? {
+            let (name, value) = row?;
+            self.values.insert(String::from_utf8_lossy(&name).into_owned(), Decoder::new(&value).uint()?);
+        }
+        Ok(())
+    }
+
+    fn weight(command: &Command) -> usize {
+        if let Command::Add(name, _) = command { name.len() } else { 1 }
+    }
+
+    fn stage(&mut self, command: Command, staged: &mut Staged) -> Pending {
+        match command {
+            Command::Look(name) => {
+                Pending { value: self.values.get(&name).copied().unwrap_or_default(), slot: None }
+            }
+            Command::Add(name, more) => {
+                let value = self.values.entry(name.clone()).or_default();
+                *value += more;
+                let mut encoder = Encoder::versioned(1);
+                encoder.text(&name);
+                encoder.uint(*value);
+                Pending { value: *value, slot: Some(staged.push(Record::state(1, encoder.finish()))) }
+            }
+            Command::Panic => panic!("asked for"),
+        }
+    }
+
+    fn apply(&mut self, _: Lsn, record: &Record, _: &Place, batch: &mut ViewBatch) -> Result<(), StoreError> {
+        let mut decoder = Decoder::new(&record.bytes);
+        decoder.version(1)?;
+        let (name, value) = (decoder.text()?.to_owned(), decoder.uint()?);
+        self.values.entry(name.clone()).and_modify(|old| *old = value.max(*old)).or_insert(value);
+        let mut encoder = Encoder::new();
+        encoder.uint(value);
+        batch.put(COUNTERS, name, encoder.finish());
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        self.published.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn release(&mut self, pending: Pending, synced: &Synced) -> Reply {
+        Reply { value: pending.value, lsn: pending.slot.map(|slot| synced.place(slot).lsn) }
+    }
+}
+
+struct Opened {
+    sequencer: Sequencer<Counters>,
+    journal: LocalJournal,
+    view: Arc<dyn View>,
+    frames: Arc<AtomicU64>,
+}
+
+fn open_with(
+    disk: &FaultDisk,
+    view: Arc<dyn View>,
+    settings: SequencerSettings,
+) -> Result<Opened, SequencerError> {
+    let journal = JournalSettings { segment_bytes: 1_024, ..JournalSettings::default() };
+    let journal = LocalJournal::open(Arc::new(disk.clone()), Path::new(DIR), journal, view.applied_lsn())?;
+    let store = Counters::default();
+    let frames = store.published.clone();
+    let sequencer = Sequencer::open(store, Arc::new(journal.clone()), view.clone(), settings)?;
+    frames.store(0, Ordering::Relaxed);
+    Ok(Opened { sequencer, journal, view, frames })
+}
+
+fn open(disk: &FaultDisk) -> Result<Opened, SequencerError> {
+    open_with(disk, Arc::new(MemoryView::new(&[COUNTERS])), SequencerSettings::new("counters"))
+}
+
+fn add(name: &str, more: u64) -> Command {
+    Command::Add(name.into(), more)
+}
+
+fn rows(view: &dyn ViewRead) -> BTreeMap<String, u64> {
+    let rows = view.scan(COUNTERS, KeyRange::all(), Order::Forward).unwrap().map(Result::unwrap);
+    rows.map(|(name, value)| {
+        (String::from_utf8(name.to_vec()).unwrap(), Decoder::new(&value).uint().unwrap())
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn an_answer_says_what_was_made_durable_and_visible() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    assert_eq!(handle.submit(add("a", 2)).await.unwrap(), Reply { value: 2, lsn: Some(Lsn(1)) });
+    assert_eq!(rows(&*opened.view)["a"], 2);
+    assert_eq!(handle.submit(add("a", 3)).await.unwrap(), Reply { value: 5, lsn: Some(Lsn(2)) });
+    disk.crash(Crash::Power);
+    assert_eq!(rows(&*open(&disk).unwrap().view)["a"], 5);
+}
+
+#[tokio::test]
+async fn a_command_that_stages_nothing_is_answered_without_a_write() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    handle.submit(add("a", 2)).await.unwrap();
+    let before = disk.operations();
+    assert_eq!(handle.submit(Command::Look("a".into())).await.unwrap(), Reply { value: 2, lsn: None });
+    assert_eq!(disk.operations(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_that_wait_together_share_a_frame() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let tasks: Vec<_> = (0..2_000)
+        .map(|_| {
+            let handle = opened.sequencer.handle();
+            tokio::spawn(async move { handle.submit(add("a", 1)).await.unwrap().value })
+        })
+        .collect();
+    let mut values = Vec::new();
+    for task in tasks {
+        values.push(task.await.unwrap());
+    }
+    values.sort_unstable();
+    assert_eq!(values, (1..=2_000).collect::<Vec<_>>());
+    assert!(opened.frames.load(Ordering::Relaxed) < 2_000, "at least once two of them waited together");
+    assert_eq!(rows(&*opened.view)["a"], 2_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_wait_when_the_queue_is_full_and_nothing_is_dropped() {
+    let disk = FaultDisk::new();
+    let settings = SequencerSettings { queued_bytes_max: 10, ..SequencerSettings::new("counters") };
+    let opened = open_with(&disk, Arc::new(MemoryView::new(&[COUNTERS])), settings).unwrap();
+    let name = "a counter with a name longer than the queue";
+    let tasks: Vec<_> = (0..100)
+        .map(|number| {
+            let handle = opened.sequencer.handle();
+            let name = if number % 2 == 0 { name } else { "a" };
+            tokio::spawn(async move { handle.submit(add(name, 1)).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(rows(&*opened.view), BTreeMap::from([(name.into(), 50), ("a".into(), 50)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_work_goes_on_in_small_batches() {
+    let disk = FaultDisk::new();
+    let settings = SequencerSettings { bulk_records_max: 10, ..SequencerSettings::new("counters") };
+    let opened = open_with(&disk, Arc::new(MemoryView::new(&[COUNTERS])), settings).unwrap();
+    let tasks: Vec<_> = (0..200)
+        .map(|_| {
+            let handle = opened.sequencer.handle();
+            tokio::spawn(async move { handle.submit_bulk(add("bulk", 1)).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(rows(&*opened.view)["bulk"], 200);
+    let frames = opened.journal.read(Lsn::FIRST).unwrap().map(|frame| frame.unwrap().records.len());
+    assert!(frames.max().unwrap() <= 10);
+}
+
+#[tokio::test]
+async fn after_a_failed_write_nothing_is_acknowledged_until_reopened() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    handle.submit(add("a", 1)).await.unwrap();
+    disk.fail_nth(1, ErrorKind::StorageFull);
+    let failed = handle.submit(add("a", 1)).await;
+    assert!(matches!(failed, Err(SequencerError::Journal(JournalError::Io { .. }))), "{failed:?}");
+    assert!(handle.submit(add("a", 1)).await.is_err());
+    assert!(handle.submit(Command::Look("a".into())).await.is_err());
+    assert!(handle.failure().is_some());
+    assert_eq!(rows(&*opened.view)["a"], 1);
+    assert!(opened.sequencer.stop().is_err());
+    let again = open(&disk).unwrap();
+    assert_eq!(again.sequencer.handle().submit(add("a", 5)).await.unwrap().value, 6);
+}
+
+#[tokio::test]
+async fn a_store_that_panics_leaves_nobody_waiting() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    assert!(matches!(handle.submit(Command::Panic).await, Err(SequencerError::Stopped)));
+    assert!(handle.submit(add("a", 1)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_stopped_store_has_answered_what_waited_and_takes_no_more() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    (0..10).for_each(|_| handle.submit_detached(add("a", 1)));
+    opened.sequencer.stop().unwrap();
+    assert_eq!(rows(&*opened.view)["a"], 10);
+    assert!(matches!(handle.submit(add("a", 1)).await, Err(SequencerError::Stopped)));
+    drop((handle, opened.journal));
+    assert_eq!(rows(&*open(&disk).unwrap().view)["a"], 10);
+}
+
+#[tokio::test]
+async fn a_store_with_damaged_state_shows_what_stands_before_it_and_refuses_to_write() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    for more in [1, 2, 4] {
+        handle.submit(add("a", more)).await.unwrap();
+    }
+    let frames: Vec<_> = opened.journal.read(Lsn::FIRST).unwrap().map(Result::unwrap).collect();
+    let place = frames[1].records[0].place;
+    drop((opened, handle));
+    disk.damage(&Path::new(DIR).join(format!("{:020}.seg", 1)), place.offset);
+    let opened = open(&disk).unwrap();
+    assert_eq!(rows(&*opened.view)["a"], 1);
+    assert!(opened.sequencer.handle().submit(add("a", 1)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_view_of_another_journal_is_made_again() {
+    let view: Arc<dyn View> = Arc::new(MemoryView::new(&[COUNTERS]));
+    let mut batch = ViewBatch::new();
+    batch.put(COUNTERS, "stranger", Vec::from([1]));
+    view.apply(Lsn(9), batch).unwrap();
+    let disk = FaultDisk::new();
+    let settings = SequencerSettings::new("counters");
+    let journal =
+        LocalJournal::open(Arc::new(disk), Path::new(DIR), JournalSettings::default(), Lsn::ZERO).unwrap();
+    let _sequencer = Sequencer::open(Counters::default(), Arc::new(journal), view.clone(), settings).unwrap();
+    assert!(rows(&*view).is_empty());
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Add(u8, u64),
+    /// The process ends; the view stays as it was `lag` frames ago at most.
+    Crash(Crash),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let crash = prop_oneof![Just(Crash::Process), Just(Crash::Power), any::<u64>().prop_map(Crash::Torn)];
+    let step = prop_oneof![
+        8 => (0u8..4, 1u64..9).prop_map(|(name, more)| Step::Add(name, more)),
+        1 => crash.prop_map(Step::Crash),
+    ];
+    proptest::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn the_view_maintained_is_the_view_rebuilt(steps in steps()) {
+        let disk = FaultDisk::new();
+        let mut opened = open(&disk).unwrap();
+        let mut model = BTreeMap::<String, u64>::new();
+        for step in steps {
+            match step {
+                Step::Add(name, more) => {
+                    let name = format!("counter {name}");
+                    let value = model.entry(name.clone()).or_default();
+                    *value += more;
+                    let reply = opened.sequencer.handle().submit_blocking(Command::Add(name, more)).unwrap();
+                    prop_assert_eq!(reply.value, *value);
+                }
+                Step::Crash(crash) => {
+                    let view = opened.view.clone();
+                    disk.crash(crash);
+                    drop(opened);
+                    // One process finds its view, the next has to make it again; the third view is kept on.
+                    opened = open(&disk).unwrap();
+                    prop_assert_eq!(rows(&*opened.view), rows(&*view));
+                    disk.crash(Crash::Power);
+                    drop(opened);
+                    opened = open_with(&disk, view, SequencerSettings::new("counters")).unwrap();
+                }
+            }
+            prop_assert_eq!(rows(&*opened.view), model.clone());
+        }
+    }
+}
