@@ -102,6 +102,12 @@ pub const MAILBOX_DEPTH_MAX: usize = 50;
 pub const KEYWORD_BYTES_MAX: usize = 255;
 /// Keywords of one message.
 pub const KEYWORDS_PER_MESSAGE_MAX: usize = 100;
+/// Bytes of open mailboxes that a mail store keeps in memory.
+pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of rendered messages that a mail store keeps in memory.
+pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Messages that one record of bulk work changes (COPY, MOVE, STORE or EXPUNGE of more goes in several).
+pub const BULK_MESSAGES_MAX: usize = 1_000;
 
 // ---- Addresses and the envelope --------------------------------------------------------------
 
@@ -159,10 +165,6 @@ pub const SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
 pub const PASSWORD_HASHES_AT_ONCE_MAX: usize = 4;
 /// Logins that wait for a hash; further ones are told to come back.
 pub const PASSWORD_HASHES_WAITING_MAX: usize = 1_000;
-/// Bytes of open mailboxes that a mail store keeps in memory.
-pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Bytes of rendered messages that a mail store keeps in memory.
-pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 // ---- Directory -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use journal::{DecodeError, JournalError, SequencerError, StoreError, ViewError};
 use telemetry::Fault;
 
 /// Why a request was not done. Nothing of a request that failed is visible or durable.
@@ -49,15 +50,18 @@ pub enum MailstoreError {
     /// Bytes of the store do not say what they must.
     #[error("the store is damaged: {0}")]
     Damaged(&'static str),
-    /// The journal or its view failed; nothing is acknowledged until the store has been opened again.
-    #[error("the journal failed: {0}")]
-    Journal(Arc<dyn std::error::Error + Send + Sync>),
+    /// The journal or its view failed, or the store was stopped; nothing is acknowledged until it has been opened again.
+    #[error(transparent)]
+    Journal(#[from] SequencerError),
     /// A file could not be read or written.
     #[error("the disk failed: {0}")]
     Disk(Arc<std::io::Error>),
     /// A background task of the store died.
     #[error("a task of the mail store died")]
     TaskDied,
+    /// The store answered another question than was asked.
+    #[error("the mail store gave an answer of the wrong kind")]
+    Unexpected,
 }
 
 impl MailstoreError {
@@ -75,8 +79,9 @@ impl MailstoreError {
             | Self::RenameImpossible
             | Self::MessageTooLarge
             | Self::UidsExhausted => Fault::Policy,
-            Self::BodyUnknown | Self::Damaged(_) | Self::Journal(_) | Self::Disk(_) => Fault::Local,
-            Self::TaskDied => Fault::Bug,
+            Self::Journal(error) => error.fault(),
+            Self::BodyUnknown | Self::Damaged(_) | Self::Disk(_) => Fault::Local,
+            Self::TaskDied | Self::Unexpected => Fault::Bug,
         }
     }
 }
@@ -84,5 +89,29 @@ impl MailstoreError {
 impl From<std::io::Error> for MailstoreError {
     fn from(error: std::io::Error) -> Self {
         Self::Disk(Arc::new(error))
+    }
+}
+
+impl From<StoreError> for MailstoreError {
+    fn from(error: StoreError) -> Self {
+        Self::Journal(error.into())
+    }
+}
+
+impl From<ViewError> for MailstoreError {
+    fn from(error: ViewError) -> Self {
+        Self::Journal(error.into())
+    }
+}
+
+impl From<JournalError> for MailstoreError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error.into())
+    }
+}
+
+impl From<DecodeError> for MailstoreError {
+    fn from(error: DecodeError) -> Self {
+        StoreError::from(error).into()
     }
 }

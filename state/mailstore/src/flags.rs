@@ -99,14 +99,20 @@ impl Flags {
         Self::from_parts(bits, keywords.into_iter().collect())
     }
 
-    pub(crate) fn from_parts(system: u8, mut keywords: Vec<Keyword>) -> Result<Self, MailstoreError> {
-        keywords.sort_by_key(|keyword| keyword.0.to_ascii_lowercase());
-        keywords.dedup_by(|later, first| later.same(first));
-        if keywords.len() > limits::KEYWORDS_PER_MESSAGE_MAX {
+    fn from_parts(system: u8, keywords: Vec<Keyword>) -> Result<Self, MailstoreError> {
+        let flags = Self::stored(system, keywords);
+        if flags.keywords().len() > limits::KEYWORDS_PER_MESSAGE_MAX {
             return Err(MailstoreError::KeywordsTooMany);
         }
+        Ok(flags)
+    }
+
+    /// Flags that were accepted once, whatever the limits are now.
+    pub(crate) fn stored(system: u8, mut keywords: Vec<Keyword>) -> Self {
+        keywords.sort_by_key(|keyword| keyword.0.to_ascii_lowercase());
+        keywords.dedup_by(|later, first| later.same(first));
         let shared = (!keywords.is_empty()).then(|| Arc::new(keywords.into_boxed_slice()));
-        Ok(Self { system: system & 31, keywords: shared })
+        Self { system: system & 31, keywords: shared }
     }
 
     /// True when the system flag is set.

@@ -61,6 +61,11 @@ impl Uid {
     }
 }
 
+impl NameId {
+    /// What domains stand below.
+    pub(crate) const ROOT: NameId = NameId(0);
+}
+
 impl UidValidity {
     /// A uid validity from its number; none for zero.
     pub fn new(number: u32) -> Option<Self> {

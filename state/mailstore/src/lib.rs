@@ -3,19 +3,38 @@
 //! [`Mailstore`] is the handle. It refuses to acknowledge what is not synced ([`Appended`] can only be made from the
 //! journal's proof), to reuse a uid or to take a modseq back, to parse a protocol, and to know sockets or sessions.
 
+mod apply;
+mod bodies;
+mod cache;
+mod check;
+mod codec;
+mod command;
 mod counters;
+mod entry;
 mod error;
 mod flags;
+mod fresh;
 mod id;
+mod load;
 mod mailbox;
 mod mailstore;
 mod message_row;
+mod namespace;
 mod outcome;
 mod path;
+mod prepare;
+mod presentation;
+mod reading;
+mod rows;
+mod sequenced;
 mod settings;
+mod shared;
+mod slot;
 mod snapshot;
 mod uid_set;
+mod writing;
 
+pub use check::Difference;
 pub use error::MailstoreError;
 pub use flags::{FlagChange, Flags, Keyword, SystemFlag};
 pub use id::{BodyId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};

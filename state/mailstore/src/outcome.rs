@@ -4,7 +4,9 @@ use disk::Body;
 use jiff::Timestamp;
 use journal::Synced;
 
-use crate::{EmailId, Flags, MailboxId, MailboxPath, ModSeq, SpecialUse, ThreadId, Uid, UidSet, UidValidity};
+use crate::{
+    BodyId, EmailId, Flags, MailboxId, MailboxPath, ModSeq, SpecialUse, ThreadId, Uid, UidSet, UidValidity,
+};
 
 /// A message to append.
 #[derive(Debug, Clone)]
@@ -34,6 +36,7 @@ pub struct Appended {
 /// What the sequencer allocated for a message, not yet durable.
 #[derive(Debug)]
 pub(crate) struct Allocated {
+    pub(crate) body: BodyId,
     pub(crate) mailbox: MailboxId,
     pub(crate) uid_validity: UidValidity,
     pub(crate) uid: Uid,
@@ -44,7 +47,7 @@ pub(crate) struct Allocated {
 
 impl Appended {
     pub(crate) fn new(allocated: Allocated, _proof: &Synced) -> Self {
-        let Allocated { mailbox, uid_validity, uid, modseq, email_id, thread_id } = allocated;
+        let Allocated { mailbox, uid_validity, uid, modseq, email_id, thread_id, .. } = allocated;
         Self { mailbox, uid_validity, uid, modseq, email_id, thread_id }
     }
 

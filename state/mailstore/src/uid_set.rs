@@ -49,6 +49,32 @@ impl UidSet {
         }
     }
 
+    /// The uids of this set that are not in `other`.
+    pub fn minus(&self, other: &UidSet) -> UidSet {
+        let mut rest = UidSet::new();
+        for (first, last) in &self.runs {
+            let mut from = Some(*first);
+            let at = other.runs.partition_point(|(_, end)| end < first);
+            for (gone_first, gone_last) in other.runs[at..].iter().take_while(|(start, _)| start <= last) {
+                let Some(start) = from else { break };
+                rest.push_run(start, gone_first.saturating_sub(1).min(*last));
+                from = gone_last.checked_add(1).filter(|next| next <= last);
+            }
+            if let Some(start) = from {
+                rest.push_run(start, *last);
+            }
+        }
+        rest
+    }
+
+    /// Adds all uids of another set; cheap when they are above those of this one.
+    pub fn extend(&mut self, other: &UidSet) {
+        match (self.last(), other.first()) {
+            (Some(last), Some(first)) if first <= last => other.iter().for_each(|uid| self.insert(uid)),
+            _ => other.runs.iter().for_each(|(first, last)| self.push_run(*first, *last)),
+        }
+    }
+
     /// The runs, ascending.
     pub fn runs(&self) -> impl Iterator<Item = RangeInclusive<u32>> + '_ {
         self.runs.iter().map(|(first, last)| *first..=*last)
@@ -78,9 +104,11 @@ impl UidSet {
 
     /// Appends a run that begins above all that is in the set.
     pub(crate) fn push_run(&mut self, first: u32, last: u32) {
+        if last < first {
+            return;
+        }
         debug_assert!(self.runs.last().is_none_or(|(_, end)| *end < first));
         match self.runs.last_mut() {
-            _ if last < first => {}
             Some((_, end)) if *end + 1 == first => *end = last,
             _ => self.runs.push((first, last)),
         }
@@ -150,6 +178,18 @@ mod tests {
             for number in 1..60 {
                 prop_assert_eq!(collected.contains(Uid::new(number).unwrap()), model.contains(&number));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_one_set_has_and_another_has_not(
+            left in prop::collection::btree_set(1u32..50, 0..50),
+            right in prop::collection::btree_set(1u32..50, 0..50),
+        ) {
+            let set = |numbers: &BTreeSet<u32>| numbers.iter().filter_map(|n| Uid::new(*n)).collect::<UidSet>();
+            let expected: BTreeSet<u32> = left.difference(&right).copied().collect();
+            prop_assert_eq!(set(&left).minus(&set(&right)), set(&expected));
         }
     }
 

@@ -65,6 +65,23 @@ pub struct MessageRow<'a> {
     pub thread_id: ThreadId,
 }
 
+impl MessageRow<'_> {
+    /// The same, owned.
+    pub(crate) fn message(&self) -> Message {
+        Message {
+            uid: self.uid,
+            modseq: self.modseq,
+            flags: self.flags.clone(),
+            internal_date: self.internal_date,
+            save_date: self.save_date,
+            size: self.size,
+            body: self.body,
+            email_id: self.email_id,
+            thread_id: self.thread_id,
+        }
+    }
+}
+
 impl Chunk {
     pub(super) fn len(&self) -> usize {
         self.fixed.uid.len()
@@ -143,18 +160,18 @@ impl Chunk {
         (0..next.len()).for_each(|at| self.push(next.message(at)));
     }
 
-    pub(super) fn message(&self, at: usize) -> Message {
-        Message {
-            uid: self.fixed.uid[at],
-            modseq: self.state.modseq[at],
-            flags: self.state.flags[at].clone(),
-            internal_date: self.fixed.internal_date[at],
-            save_date: self.fixed.save_date[at],
-            size: self.fixed.size[at],
-            body: self.fixed.body[at],
-            email_id: self.fixed.email_id[at],
-            thread_id: self.fixed.thread_id[at],
-        }
+    #[cfg(test)]
+    pub(super) fn shares_fixed(&self, other: &Chunk) -> bool {
+        Arc::ptr_eq(&self.fixed, &other.fixed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn shares_state(&self, other: &Chunk) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
+    fn message(&self, at: usize) -> Message {
+        self.row(at, 0).message()
     }
 }
 

@@ -144,10 +144,6 @@ impl MailboxSnapshot {
         self.counters.status(self.uid_validity, recent as u32)
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
     /// Bytes of memory, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.len() as usize * ROW_BYTES + 256
@@ -235,6 +231,15 @@ impl MailboxSnapshot {
         }
         self.counters = counters;
         self.renumber();
+    }
+
+    /// Applies those changes that the snapshot does not show yet.
+    pub(crate) fn apply_newer(&mut self, changes: &[(Change, Counters)]) {
+        for (change, counters) in changes {
+            if counters.modseq > self.modseq() {
+                self.apply(change, *counters);
+            }
+        }
     }
 
     fn push(&mut self, message: Message) {

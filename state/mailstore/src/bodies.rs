@@ -1,0 +1,81 @@
+//! Reading messages back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use disk::{Body, BodyFile, Disk};
+use journal::{Journal, View};
+
+use crate::cache::Cache;
+use crate::codec::decoded;
+use crate::entry::FileId;
+use crate::prepare::BodyData;
+use crate::presentation::Presented;
+use crate::rows::{self, BodyRow};
+use crate::{BodyId, MailstoreError};
+
+/// All bodies of the store.
+pub(crate) struct Bodies {
+    pub(crate) disk: Arc<dyn Disk>,
+    /// The directory of large bodies.
+    pub(crate) dir: PathBuf,
+    journal: Arc<dyn Journal>,
+    view: Arc<dyn View>,
+    cache: Cache<Presented>,
+}
+
+impl Bodies {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        journal: Arc<dyn Journal>,
+        view: Arc<dyn View>,
+        cache_bytes_max: usize,
+    ) -> Self {
+        Self { disk, dir, journal, view, cache: Cache::new(cache_bytes_max) }
+    }
+
+    /// The presentation, if it is in memory.
+    pub(crate) fn cached(&self, body: BodyId) -> Option<Presented> {
+        self.cache.find(body)
+    }
+
+    pub(crate) fn remember(&self, body: BodyId, presented: Presented) {
+        let bytes = presented.bytes();
+        self.cache.insert(body, presented, bytes);
+    }
+
+    /// The presentation from the view. Blocks.
+    pub(crate) fn presented(&self, body: BodyId) -> Result<Presented, MailstoreError> {
+        let row = self.view.get(rows::PRESENTATIONS, &rows::body_key(body))?;
+        let presented = Presented::decode(&row.ok_or(MailstoreError::BodyUnknown)?)?;
+        self.remember(body, presented.clone());
+        Ok(presented)
+    }
+
+    /// The message. Blocks.
+    pub(crate) fn body(&self, body: BodyId) -> Result<Body, MailstoreError> {
+        let row = self.view.get(rows::BODIES, &rows::body_key(body))?;
+        let row: BodyRow = decoded(&row.ok_or(MailstoreError::BodyUnknown)?)?;
+        if let Some(file) = row.file {
+            let path = self.dir.join(file.name());
+            return Ok(Body::from_file(BodyFile::open(self.disk.clone(), path)?));
+        }
+        let place = row.place.ok_or(MailstoreError::Damaged("row of a body"))?;
+        let record = self.journal.record_read(&place)?;
+        BodyData::message(&record, body).map(Body::from_bytes)
+    }
+
+    /// Removes files that no body of the store is in: of appends that a crash cut short. Gives how many there were.
+    pub(crate) fn sweep(&self) -> Result<usize, MailstoreError> {
+        let mut swept = 0;
+        for name in self.disk.list(&self.dir)? {
+            let Some(file) = FileId::parse(&name) else { continue };
+            if self.view.get(rows::FILES, &rows::file_key(file))?.is_none() {
+                self.disk.remove(&self.dir.join(name))?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}

@@ -1,0 +1,129 @@
+//! What is asked of the sequencer, and what it answers.
+
+use address::AccountName;
+
+use crate::id::TransferId;
+use crate::prepare::Prepared;
+use crate::{
+    AccountMailbox, Appended, BodyId, CopyOutcome, ExpungeOutcome, FlagChange, Flags, MailboxId, MailboxPath,
+    MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
+};
+
+/// A command. Times are seconds since 1970.
+pub(crate) enum Command {
+    Append(Box<Append>),
+    AccountEnsure(AccountEnsure),
+    MailboxCreate(MailboxCreate),
+    MailboxDelete(MailboxDelete),
+    MailboxRename(MailboxRename),
+    Subscribe(Subscribe),
+    Store(StoreFlags),
+    Expunge(Expunge),
+    Copy(Copy),
+    Move(Copy),
+    TransferAdd(TransferAdd),
+    TransferCommit(TransferCommit),
+    TransferAbort(TransferId),
+}
+
+pub(crate) struct Append {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) flags: Flags,
+    pub(crate) internal_date: i64,
+    pub(crate) now: i64,
+    pub(crate) prepared: Prepared,
+}
+
+pub(crate) struct AccountEnsure {
+    pub(crate) account: AccountName,
+    pub(crate) mailboxes: Vec<AccountMailbox>,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct MailboxCreate {
+    pub(crate) path: MailboxPath,
+    pub(crate) special_use: Option<SpecialUse>,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct MailboxDelete {
+    pub(crate) path: MailboxPath,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct MailboxRename {
+    pub(crate) from: MailboxPath,
+    pub(crate) to: MailboxPath,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct Subscribe {
+    pub(crate) account: AccountName,
+    pub(crate) path: MailboxPath,
+    pub(crate) subscribed: bool,
+}
+
+pub(crate) struct StoreFlags {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) uids: UidSet,
+    pub(crate) change: FlagChange,
+    pub(crate) unchanged_since: Option<ModSeq>,
+}
+
+pub(crate) struct Expunge {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) uids: Option<UidSet>,
+    /// Messages that are expunged at most; the rest is left.
+    pub(crate) messages_max: usize,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct Copy {
+    pub(crate) from: MailboxId,
+    pub(crate) uids: UidSet,
+    pub(crate) to: MailboxId,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct TransferAdd {
+    pub(crate) transfer: TransferId,
+    pub(crate) index: u32,
+    pub(crate) from: MailboxId,
+    pub(crate) uids: UidSet,
+    pub(crate) now: i64,
+}
+
+pub(crate) struct TransferCommit {
+    pub(crate) transfer: TransferId,
+    pub(crate) to: MailboxId,
+    /// The messages that were added, as uids of their source.
+    pub(crate) source: UidSet,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// With the body, for the cache.
+    Appended((Appended, BodyId)),
+    Mailbox(MailboxId),
+    Store(StoreOutcome),
+    Expunge(ExpungeOutcome),
+    Copy(CopyOutcome),
+    /// The uids that were there to be added.
+    Transferred(UidSet),
+    Done,
+    Refused(MailstoreError),
+}
+
+/// Bytes that a command without a body is taken for.
+const COMMAND_BYTES: usize = 512;
+
+impl Command {
+    /// Bytes that it holds while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Append(append) => COMMAND_BYTES + append.prepared.bytes(),
+            _ => COMMAND_BYTES,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The tables of the view, their keys and their rows. Keys are fixed-width and big-endian, so that they sort.
+//!
+//! | table | key | row |
+//! |---|---|---|
+//! | `names` | name | [`NameRow`](crate::entry::NameRow) |
+//! | `mailboxes` | mailbox | [`MailboxRow`](crate::entry::MailboxRow) |
+//! | `counters` | mailbox | [`Counters`](crate::counters::Counters) |
+//! | `subscriptions` | owner's name, path | nothing |
+//! | `messages` | mailbox, uid | [`FixedRow`]: what never changes |
+//! | `states` | mailbox, uid | [`StateRow`]: modseq, flags, whether it is expunged |
+//! | `changes` | mailbox, modseq | [`ChangeRow`]: which uids came, changed or went |
+//! | `bodies` | body | [`BodyRow`]: where it is; its references are counted by the rows of `references` |
+//! | `references` | body, mailbox, uid | nothing |
+//! | `presentations` | body | see `presentation.rs` |
+//! | `files` | file | the body that it holds |
+//! | `threads` | owner's name, hashed message id, base subject | thread |
+//! | `transfers` | transfer, index | messages of a large copy, not visible yet |
+//! | `marks` | nothing | [`Marks`]: the largest numbers given out |
+
+use bytes::Bytes;
+use journal::{DecodeError, Decoder, Encoder, Place, Table};
+
+use crate::codec::{Coded, coded_struct};
+use crate::entry::{BodyStored, FileId, ThreadKeys};
+use crate::id::{NameId, TransferId};
+use crate::message_row::Message;
+use crate::{BodyId, EmailId, Flags, MailboxId, ModSeq, ThreadId, Uid, UidSet};
+
+pub(crate) const NAMES: Table = Table("names");
+pub(crate) const MAILBOXES: Table = Table("mailboxes");
+pub(crate) const COUNTERS: Table = Table("counters");
+pub(crate) const SUBSCRIPTIONS: Table = Table("subscriptions");
+pub(crate) const MESSAGES: Table = Table("messages");
+pub(crate) const STATES: Table = Table("states");
+pub(crate) const CHANGES: Table = Table("changes");
+pub(crate) const BODIES: Table = Table("bodies");
+pub(crate) const REFERENCES: Table = Table("references");
+pub(crate) const PRESENTATIONS: Table = Table("presentations");
+pub(crate) const FILES: Table = Table("files");
+pub(crate) const THREADS: Table = Table("threads");
+pub(crate) const TRANSFERS: Table = Table("transfers");
+pub(crate) const MARKS: Table = Table("marks");
+
+/// All of them.
+pub(crate) const TABLES: [Table; 14] = [
+    NAMES,
+    MAILBOXES,
+    COUNTERS,
+    SUBSCRIPTIONS,
+    MESSAGES,
+    STATES,
+    CHANGES,
+    BODIES,
+    REFERENCES,
+    PRESENTATIONS,
+    FILES,
+    THREADS,
+    TRANSFERS,
+    MARKS,
+];
+
+/// The one key of `marks`.
+pub(crate) const MARKS_KEY: &[u8] = b"marks";
+
+/// What of a message never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FixedRow {
+    pub(crate) internal_date: i64,
+    pub(crate) save_date: i64,
+    pub(crate) size: u64,
+    pub(crate) body: BodyId,
+    pub(crate) email_id: EmailId,
+    pub(crate) thread_id: ThreadId,
+}
+
+/// What of a message changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateRow {
+    pub(crate) modseq: ModSeq,
+    /// When it was expunged, in seconds since 1970; such a message is kept and not shown.
+    pub(crate) expunged: Option<i64>,
+    pub(crate) flags: Flags,
+}
+
+/// What happened to a mailbox at one modseq.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChangeRow {
+    pub(crate) kind: ChangeKind,
+    pub(crate) uids: UidSet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangeKind {
+    Added = 1,
+    Changed = 2,
+    Gone = 3,
+}
+
+/// Where a body is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BodyRow {
+    /// The record that holds it; none when a file does.
+    pub(crate) place: Option<Place>,
+    pub(crate) file: Option<FileId>,
+    pub(crate) size: u64,
+    pub(crate) hash: [u8; 32],
+}
+
+/// The largest numbers that the store has given out. Kept in memory, written with each frame, read once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Marks {
+    pub(crate) modseq: ModSeq,
+    pub(crate) body: u64,
+    pub(crate) uid_validity: u32,
+}
+
+coded_struct!(FixedRow { internal_date, save_date, size, body, email_id, thread_id });
+coded_struct!(StateRow { modseq, expunged, flags });
+coded_struct!(ChangeRow { kind, uids });
+coded_struct!(BodyRow { place, file, size, hash });
+coded_struct!(Marks { modseq, body, uid_validity });
+
+impl Coded for ChangeKind {
+    fn put(&self, encoder: &mut Encoder) {
+        encoder.byte(*self as u8);
+    }
+
+    fn take(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        match decoder.byte()? {
+            1 => Ok(Self::Added),
+            2 => Ok(Self::Changed),
+            3 => Ok(Self::Gone),
+            _ => Err(DecodeError::Invalid("kind of change")),
+        }
+    }
+}
+
+impl FixedRow {
+    pub(crate) fn of(message: &Message) -> Self {
+        Self {
+            internal_date: message.internal_date,
+            save_date: message.save_date,
+            size: message.size,
+            body: message.body,
+            email_id: message.email_id,
+            thread_id: message.thread_id,
+        }
+    }
+
+    pub(crate) fn message(self, uid: Uid, state: StateRow) -> Message {
+        Message {
+            uid,
+            modseq: state.modseq,
+            flags: state.flags,
+            internal_date: self.internal_date,
+            save_date: self.save_date,
+            size: self.size,
+            body: self.body,
+            email_id: self.email_id,
+            thread_id: self.thread_id,
+        }
+    }
+}
+
+impl StateRow {
+    pub(crate) fn of(message: &Message) -> Self {
+        Self { modseq: message.modseq, expunged: None, flags: message.flags.clone() }
+    }
+}
+
+impl BodyRow {
+    pub(crate) fn of(stored: &BodyStored, place: Option<Place>) -> Self {
+        Self { place, file: stored.file, size: stored.size, hash: stored.hash }
+    }
+}
+
+pub(crate) fn name_key(name: NameId) -> Bytes {
+    Bytes::copy_from_slice(&name.0.to_be_bytes())
+}
+
+pub(crate) fn mailbox_key(mailbox: MailboxId) -> Bytes {
+    Bytes::copy_from_slice(&mailbox.0.to_be_bytes())
+}
+
+pub(crate) fn message_key(mailbox: MailboxId, uid: Uid) -> Bytes {
+    joined(&[&mailbox.0.to_be_bytes(), &uid.number().to_be_bytes()])
+}
+
+/// The uid at the end of a message's key.
+pub(crate) fn message_key_uid(key: &[u8]) -> Result<Uid, DecodeError> {
+    let uid = key.last_chunk().and_then(|bytes| Uid::new(u32::from_be_bytes(*bytes)));
+    uid.ok_or(DecodeError::Invalid("key of a message"))
+}
+
+pub(crate) fn change_key(mailbox: MailboxId, modseq: ModSeq) -> Bytes {
+    joined(&[&mailbox.0.to_be_bytes(), &modseq.number().to_be_bytes()])
+}
+
+/// The modseq at the end of a change's key.
+pub(crate) fn change_key_modseq(key: &[u8]) -> Result<ModSeq, DecodeError> {
+    let modseq = key.last_chunk().map(|bytes| ModSeq::new(u64::from_be_bytes(*bytes)));
+    modseq.ok_or(DecodeError::Invalid("key of a change"))
+}
+
+pub(crate) fn body_key(body: BodyId) -> Bytes {
+    Bytes::copy_from_slice(&body.0.to_be_bytes())
+}
+
+pub(crate) fn reference_key(body: BodyId, mailbox: MailboxId, uid: Uid) -> Bytes {
+    joined(&[&body.0.to_be_bytes(), &mailbox.0.to_be_bytes(), &uid.number().to_be_bytes()])
+}
+
+pub(crate) fn file_key(file: FileId) -> Bytes {
+    Bytes::copy_from_slice(&file.0)
+}
+
+/// The keys under which a message's conversation is found, in the order of `keys.message_ids`.
+pub(crate) fn thread_row_keys(owner: NameId, keys: &ThreadKeys) -> impl Iterator<Item = Bytes> + '_ {
+    keys.message_ids.iter().map(move |id| joined(&[&owner.0.to_be_bytes(), id, &keys.subject]))
+}
+
+pub(crate) fn transfer_key(transfer: TransferId, index: u32) -> Bytes {
+    joined(&[&transfer.0.to_be_bytes(), &index.to_be_bytes()])
+}
+
+/// The owner, then the path: a row of nothing but its key.
+pub(crate) fn subscription_key(owner: NameId, path: &crate::MailboxPath) -> Bytes {
+    let mut encoder = Encoder::new();
+    owner.put(&mut encoder);
+    path.put(&mut encoder);
+    encoder.finish().into()
+}
+
+fn joined(parts: &[&[u8]]) -> Bytes {
+    Bytes::from(parts.concat())
+}

@@ -1,0 +1,116 @@
+//! APPEND and delivery.
+
+use journal::{Record, Staged};
+
+use crate::command::Append;
+use crate::counters::Counters;
+use crate::entry::{BODY_DATA, Entry, MessageAppended, ThreadKeys};
+use crate::fresh;
+use crate::id::NameId;
+use crate::load;
+use crate::message_row::Message;
+use crate::outcome::Allocated;
+use crate::prepare::Prepared;
+use crate::rows;
+use crate::snapshot::Change;
+use crate::{BodyId, EmailId, MailboxId, MailstoreError, ThreadId, Uid};
+
+use super::Sequenced;
+
+impl Sequenced {
+    pub(super) fn append(
+        &mut self,
+        append: Append,
+        staged: &mut Staged,
+    ) -> Result<Allocated, MailstoreError> {
+        let mailbox = append.mailbox;
+        let (owner, uid_validity) = self.placed(mailbox)?;
+        let (uid, counters) = self.uids_take(mailbox, 1)?;
+        let email_id = EmailId(fresh::number()?);
+        let thread_id = self.thread(owner, &append.prepared.thread_keys, email_id)?;
+        let modseq = self.modseq_next();
+        let size = append.prepared.stored.size;
+        let (body, thread_keys) = self.body_stage(append.prepared, staged);
+        let message = Message {
+            uid,
+            modseq,
+            flags: append.flags,
+            internal_date: append.internal_date,
+            save_date: append.now,
+            size,
+            body,
+            email_id,
+            thread_id,
+        };
+        let counters = Counters { modseq, ..counters.with(&message) };
+        let changes = vec![(mailbox, Change::Append(vec![message.clone()]), counters)];
+        let appended = MessageAppended { mailbox, counters, message, owner, thread_keys };
+        self.commit_changing(Entry::from(appended), changes, staged);
+        Ok(Allocated { body, mailbox, uid_validity, uid, modseq, email_id, thread_id })
+    }
+
+    /// Whose a mailbox is, and its generation of uids.
+    fn placed(&self, mailbox: MailboxId) -> Result<(NameId, crate::UidValidity), MailstoreError> {
+        let row = self.names.mailbox(mailbox).ok_or(MailstoreError::MailboxUnknown)?;
+        let name = self.names.name_of(mailbox).ok_or(MailstoreError::MailboxUnknown)?;
+        let owner = self.names.owner_of(name).ok_or(MailstoreError::MailboxUnknown)?;
+        Ok((owner, row.uid_validity))
+    }
+
+    /// The next `count` uids of a mailbox: the first of them, and the counters without them.
+    pub(super) fn uids_take(
+        &mut self,
+        mailbox: MailboxId,
+        count: usize,
+    ) -> Result<(Uid, Counters), MailstoreError> {
+        let counters = self.counters(mailbox)?;
+        let first = self.uid_checked(mailbox, counters.uid_next)?;
+        let count = u32::try_from(count).map_err(|_| MailstoreError::UidsExhausted)?;
+        let next = first.number().checked_add(count).and_then(Uid::new);
+        let uid_next = next.ok_or(MailstoreError::UidsExhausted)?;
+        Ok((first, Counters { uid_next, ..counters }))
+    }
+
+    /// Before the first new uid in a mailbox: no row has a uid at or above it.
+    fn uid_checked(&mut self, mailbox: MailboxId, uid_next: Uid) -> Result<Uid, MailstoreError> {
+        if !self.checked.insert(mailbox) {
+            return Ok(uid_next);
+        }
+        match load::uid_last(&*self.shared.view, mailbox)? {
+            Some(last) if last >= uid_next && self.frame.is_untouched(mailbox) => {
+                tracing::error!(%mailbox, %uid_next, %last, "uid_next of a mailbox is behind its messages");
+                last.successor().ok_or(MailstoreError::UidsExhausted)
+            }
+            _ => Ok(uid_next),
+        }
+    }
+
+    /// Stages the body's bytes, if they are not in a file, and what is known of it.
+    fn body_stage(&mut self, prepared: Prepared, staged: &mut Staged) -> (BodyId, ThreadKeys) {
+        let body = BodyId(self.marks.body + 1);
+        let Prepared { data, file, mut stored, thread_keys } = prepared;
+        stored.body = body;
+        if let Some(data) = data {
+            staged.push(Record::body(BODY_DATA, data.for_body(body)));
+        }
+        if let Some(file) = file {
+            file.claim();
+        }
+        self.commit(stored, staged);
+        (body, thread_keys)
+    }
+
+    /// The conversation of the first known message among those that a message refers to, or a new one.
+    fn thread(&self, owner: NameId, keys: &ThreadKeys, email: EmailId) -> Result<ThreadId, MailstoreError> {
+        for key in rows::thread_row_keys(owner, keys) {
+            if let Some(thread) = self.frame.thread(&key) {
+                return Ok(thread);
+            }
+            if let Some(row) = self.shared.view.get(rows::THREADS, &key)? {
+                let bytes = row[..].try_into().map_err(|_| MailstoreError::Damaged("row of threads"))?;
+                return Ok(ThreadId(u128::from_be_bytes(bytes)));
+            }
+        }
+        Ok(ThreadId(email.0))
+    }
+}

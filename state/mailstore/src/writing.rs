@@ -1,0 +1,271 @@
+//! Changing names and mailboxes.
+
+use address::AccountName;
+use disk::Body;
+
+use crate::command::{
+    AccountEnsure, Append, Command, Copy, Expunge, MailboxCreate, MailboxDelete, MailboxRename, Reply,
+    StoreFlags, Subscribe, TransferAdd, TransferCommit,
+};
+use crate::fresh;
+use crate::id::TransferId;
+use crate::mailstore::now;
+use crate::prepare::{Prepared, prepare};
+use crate::presentation::Presented;
+use crate::{
+    AppendRequest, Appended, CopyOutcome, ExpungeOutcome, FlagChange, MailboxId, MailboxPath, Mailstore,
+    MailstoreError, ModSeq, SpecialUse, StoreOutcome, Uid, UidSet,
+};
+
+/// Messages that one command changes before its work is cut into pieces that go behind what others ask for.
+const MESSAGES_MAX: usize = limits::BULK_MESSAGES_MAX;
+
+/// Bytes of a message that is prepared in place; a larger one holds up other tasks too long.
+const IN_PLACE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Names.
+impl Mailstore {
+    /// Makes the inbox of an account, and the mailboxes of the settings, if the account has no inbox; gives the inbox.
+    /// The account is subscribed to them.
+    pub async fn account_ensure(&self, account: &AccountName) -> Result<MailboxId, MailstoreError> {
+        let inbox = self.mailbox_find(&MailboxPath::inbox(account)).and_then(|entry| entry.id);
+        if let Some(inbox) = inbox {
+            return Ok(inbox);
+        }
+        let mailboxes = self.inner.account_mailboxes.clone();
+        let ensure = AccountEnsure { account: account.clone(), mailboxes, now: now() };
+        self.submit(Command::AccountEnsure(ensure)).await?.mailbox()
+    }
+
+    /// Makes a mailbox, and the levels of the hierarchy above it (RFC 3501 6.3.3). A name without a mailbox gets one.
+    pub async fn mailbox_create(
+        &self,
+        path: &MailboxPath,
+        special_use: Option<SpecialUse>,
+    ) -> Result<MailboxId, MailstoreError> {
+        let create = MailboxCreate { path: path.clone(), special_use, now: now() };
+        self.submit(Command::MailboxCreate(create)).await?.mailbox()
+    }
+
+    /// Takes a mailbox out of sight; its name stays while there are names below it (RFC 3501 6.3.4).
+    pub async fn mailbox_delete(&self, path: &MailboxPath) -> Result<(), MailstoreError> {
+        let delete = MailboxDelete { path: path.clone(), now: now() };
+        self.submit(Command::MailboxDelete(delete)).await.map(drop)
+    }
+
+    /// Renames a mailbox and all below it. Of the inbox, the messages go to the new name and the names below it stay
+    /// (RFC 3501 6.3.5).
+    pub async fn mailbox_rename(&self, from: &MailboxPath, to: &MailboxPath) -> Result<(), MailstoreError> {
+        let rename = MailboxRename { from: from.clone(), to: to.clone(), now: now() };
+        self.submit(Command::MailboxRename(rename)).await.map(drop)
+    }
+
+    /// Adds a name to what an account has subscribed to; it need not exist (RFC 3501 6.3.6).
+    pub async fn subscribe(&self, account: &AccountName, path: &MailboxPath) -> Result<(), MailstoreError> {
+        self.subscription(account, path, true).await
+    }
+
+    /// Takes a name out of what an account has subscribed to (RFC 3501 6.3.7).
+    pub async fn unsubscribe(&self, account: &AccountName, path: &MailboxPath) -> Result<(), MailstoreError> {
+        self.subscription(account, path, false).await
+    }
+
+    async fn subscription(
+        &self,
+        account: &AccountName,
+        path: &MailboxPath,
+        subscribed: bool,
+    ) -> Result<(), MailstoreError> {
+        let subscribe = Subscribe { account: account.clone(), path: path.clone(), subscribed };
+        self.submit(Command::Subscribe(subscribe)).await.map(drop)
+    }
+}
+
+/// Messages.
+impl Mailstore {
+    /// Stores a message. The body is scanned, hashed and compressed here, before it waits for the journal.
+    pub async fn append(&self, request: AppendRequest) -> Result<Appended, MailstoreError> {
+        let AppendRequest { mailbox, body, flags, internal_date } = request;
+        let (prepared, presented) = self.prepare(body).await?;
+        let internal_date = internal_date.as_second();
+        let append = Append { mailbox, flags, internal_date, now: now(), prepared };
+        let (appended, body) = self.submit(Command::Append(Box::new(append))).await?.appended()?;
+        self.inner.bodies.remember(body, presented);
+        Ok(appended)
+    }
+
+    async fn prepare(&self, body: Body) -> Result<(Prepared, Presented), MailstoreError> {
+        let bodies = &self.inner.bodies;
+        if body.len() <= IN_PLACE_BYTES_MAX && !body.is_file() {
+            return prepare(&body, &bodies.disk, &bodies.dir);
+        }
+        self.blocking(move |inner| prepare(&body, &inner.bodies.disk, &inner.bodies.dir)).await
+    }
+
+    /// Changes flags; with `unchanged_since`, only of messages not changed after that (RFC 7162 3.1.3).
+    pub async fn store(
+        &self,
+        mailbox: MailboxId,
+        uids: UidSet,
+        change: FlagChange,
+        unchanged_since: Option<ModSeq>,
+    ) -> Result<StoreOutcome, MailstoreError> {
+        let pieces = self.pieces(mailbox, &uids).await?;
+        let store =
+            |uids| Command::Store(StoreFlags { mailbox, uids, change: change.clone(), unchanged_since });
+        let Some(pieces) = pieces else { return self.submit(store(uids)).await?.store() };
+        let mut outcome = StoreOutcome { missing: uids, ..StoreOutcome::default() };
+        for piece in pieces {
+            outcome.missing = outcome.missing.minus(&piece);
+            outcome.join(self.submit_bulk(store(piece)).await?.store()?);
+        }
+        Ok(outcome)
+    }
+
+    /// Takes messages with `\Deleted` out of sight: all of them, or those among `uids` (UID EXPUNGE, RFC 4315 2.1).
+    pub async fn expunge(
+        &self,
+        mailbox: MailboxId,
+        uids: Option<UidSet>,
+    ) -> Result<ExpungeOutcome, MailstoreError> {
+        self.snapshot(mailbox).await?;
+        let expunge = |uids: &Option<UidSet>| {
+            Command::Expunge(Expunge { mailbox, uids: uids.clone(), messages_max: MESSAGES_MAX, now: now() })
+        };
+        let mut outcome = self.submit(expunge(&uids)).await?.expunge()?;
+        let mut last = outcome.uids.len();
+        while last == MESSAGES_MAX {
+            let more = self.submit_bulk(expunge(&uids)).await?.expunge()?;
+            last = more.uids.len();
+            outcome.join(more);
+        }
+        Ok(outcome)
+    }
+
+    /// Copies messages, all or none (RFC 3501 6.4.7). Uids without a message are passed over.
+    pub async fn copy(
+        &self,
+        from: MailboxId,
+        uids: UidSet,
+        to: MailboxId,
+    ) -> Result<CopyOutcome, MailstoreError> {
+        match self.pieces(from, &uids).await? {
+            None => self.submit(Command::Copy(Copy { from, uids, to, now: now() })).await?.copy(),
+            Some(pieces) => self.copy_large(from, pieces, to).await,
+        }
+    }
+
+    /// Moves messages; each is in one of the two mailboxes at any time (RFC 6851 3.3). Uids without a message are
+    /// passed over.
+    pub async fn move_messages(
+        &self,
+        from: MailboxId,
+        uids: UidSet,
+        to: MailboxId,
+    ) -> Result<CopyOutcome, MailstoreError> {
+        let command = |uids| Command::Move(Copy { from, uids, to, now: now() });
+        let Some(pieces) = self.pieces(from, &uids).await? else {
+            return self.submit(command(uids)).await?.copy();
+        };
+        let mut moved: Option<CopyOutcome> = None;
+        for piece in pieces {
+            let more = self.submit_bulk(command(piece)).await?.copy()?;
+            match &mut moved {
+                Some(moved) => moved.join(more),
+                None => moved = Some(more),
+            }
+        }
+        moved.ok_or(MailstoreError::Unexpected)
+    }
+
+    /// The messages that `uids` names, in pieces; none when they are few. Reads the mailbox into memory, so that the
+    /// sequencer does not have to.
+    async fn pieces(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Option<Vec<UidSet>>, MailstoreError> {
+        let snapshot = self.snapshot(mailbox).await?;
+        let found: Vec<Uid> = snapshot.rows_of(uids).map(|row| row.uid).collect();
+        let pieces = || found.chunks(MESSAGES_MAX).map(|piece| piece.iter().copied().collect()).collect();
+        Ok((found.len() > MESSAGES_MAX).then(pieces))
+    }
+
+    /// Goes on to its end even if the caller does not wait for it.
+    async fn copy_large(
+        &self,
+        from: MailboxId,
+        pieces: Vec<UidSet>,
+        to: MailboxId,
+    ) -> Result<CopyOutcome, MailstoreError> {
+        let store = self.clone();
+        let copying = tokio::spawn(async move {
+            let transfer = TransferId(fresh::short(|_| false)?);
+            let copied = store.transfer(transfer, from, pieces, to).await;
+            if copied.is_err() {
+                store.submit(Command::TransferAbort(transfer)).await?;
+            }
+            copied
+        });
+        copying.await.map_err(|_| MailstoreError::TaskDied)?
+    }
+
+    async fn transfer(
+        &self,
+        transfer: TransferId,
+        from: MailboxId,
+        pieces: Vec<UidSet>,
+        to: MailboxId,
+    ) -> Result<CopyOutcome, MailstoreError> {
+        let mut source = UidSet::new();
+        for (index, uids) in (0u32..).zip(pieces) {
+            let add = TransferAdd { transfer, index, from, uids, now: now() };
+            let added = self.submit_bulk(Command::TransferAdd(add)).await?.transferred()?;
+            added.iter().for_each(|uid| source.insert(uid));
+        }
+        self.submit_bulk(Command::TransferCommit(TransferCommit { transfer, to, source })).await?.copy()
+    }
+}
+
+impl StoreOutcome {
+    fn join(&mut self, more: StoreOutcome) {
+        self.modseq = self.modseq.max(more.modseq);
+        self.changed.extend(&more.changed);
+        self.modified.extend(&more.modified);
+        self.missing.extend(&more.missing);
+    }
+}
+
+impl ExpungeOutcome {
+    fn join(&mut self, more: ExpungeOutcome) {
+        self.modseq = self.modseq.max(more.modseq);
+        self.uids.extend(&more.uids);
+    }
+}
+
+impl CopyOutcome {
+    fn join(&mut self, more: CopyOutcome) {
+        self.modseq = self.modseq.max(more.modseq);
+        self.source.extend(&more.source);
+        self.destination.extend(&more.destination);
+    }
+}
+
+/// The answer to the question that was asked.
+macro_rules! answers {
+    ($($name:ident: $variant:ident -> $type:ty),+ $(,)?) => {
+        impl Reply {
+            $(fn $name(self) -> Result<$type, MailstoreError> {
+                match self {
+                    Self::$variant(answer) => Ok(answer),
+                    _ => Err(MailstoreError::Unexpected),
+                }
+            })+
+        }
+    };
+}
+
+answers! {
+    mailbox: Mailbox -> MailboxId,
+    store: Store -> StoreOutcome,
+    expunge: Expunge -> ExpungeOutcome,
+    copy: Copy -> CopyOutcome,
+    transferred: Transferred -> UidSet,
+    appended: Appended -> (Appended, crate::BodyId),
+}
