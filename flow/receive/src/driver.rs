@@ -80,28 +80,32 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// Serves until the session ends or TLS is due.
+    /// Serves until the session ends or TLS is due. A client has `silence_time_max` for its next command, whole, or
+    /// for its next byte of content.
     async fn until_tls(&mut self) -> Result<Then, NetError> {
         let mut deadline = deadline_in(self.machine.silence_time_max());
         loop {
-            match self.machine.next(self.wire.buffer()) {
-                None => {
-                    self.send().await?;
-                    self.read(deadline).await?;
-                    if self.machine.in_content() {
-                        deadline = deadline_in(self.machine.silence_time_max());
-                    }
-                }
-                Some(event) => {
-                    let then = self.event(event).await;
-                    if !matches!(then, Then::Continue) {
-                        self.send().await?;
-                        return Ok(then);
-                    }
-                    deadline = deadline_in(self.machine.silence_time_max());
-                }
+            let then = self.events().await;
+            let answered = self.send().await?;
+            if !matches!(then, Then::Continue) {
+                return Ok(then);
+            }
+            if answered || self.machine.in_content() {
+                deadline = deadline_in(self.machine.silence_time_max());
+            }
+            self.read(deadline).await?;
+        }
+    }
+
+    /// Acts on all that has come in; the replies go out together (RFC 2920 3.2).
+    async fn events(&mut self) -> Then {
+        while let Some(event) = self.machine.next(self.wire.buffer()) {
+            let then = self.event(event).await;
+            if !matches!(then, Then::Continue) {
+                return then;
             }
         }
+        Then::Continue
     }
 
     /// Reads more. A stop is obeyed between messages, not within one.
@@ -116,13 +120,15 @@ impl<R: Role> Driver<R> {
         Ok(())
     }
 
-    async fn send(&mut self) -> Result<(), NetError> {
+    /// Sends what is to be sent; false where nothing was.
+    async fn send(&mut self) -> Result<bool, NetError> {
         let output = self.machine.output();
-        if !output.is_empty() {
-            self.wire.write_all(&output).await?;
-            self.wire.flush().await?;
+        if output.is_empty() {
+            return Ok(false);
         }
-        Ok(())
+        self.wire.write_all(&output).await?;
+        self.wire.flush().await?;
+        Ok(true)
     }
 
     /// The connection cannot go on: the peer is told where it may still listen (RFC 5321 3.8).
