@@ -1,6 +1,7 @@
 //! What is wrong with a command, and the answer to it.
 
 use crate::Tag;
+use crate::response::{self, Code, Status};
 
 /// A command that could not be parsed. It is always the peer's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +52,27 @@ pub enum Complaint {
 
 impl CommandError {
     /// Appends the whole answer: `TAG BAD text`, or `NO` with its code, or untagged where no tag was read.
-    pub fn write(&self, _out: &mut Vec<u8>) {
-        unimplemented!("CommandError::write")
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let (status, code) = self.complaint.answer();
+        let text = self.complaint.to_string();
+        match &self.tag {
+            Some(tag) => response::tagged(out, tag, status, code, &text),
+            None => response::untagged(out, status, code, &text),
+        }
+    }
+}
+
+impl Complaint {
+    /// What is well formed but cannot be is NO, everything else BAD (RFC 3501 7.1.2, 7.1.3).
+    fn answer(&self) -> (Status, Option<Code<'static>>) {
+        match self {
+            Complaint::MailboxName => (Status::No, Some(Code::Cannot)),
+            Complaint::Charset => (Status::No, Some(Code::BadCharset(&["US-ASCII", "UTF-8"]))),
+            Complaint::SpecialUse => (Status::No, Some(Code::UseAttr)),
+            Complaint::Limit { .. } => (Status::Bad, Some(Code::Limit)),
+            Complaint::Tag | Complaint::Verb | Complaint::Expected { .. } | Complaint::SystemFlag => {
+                (Status::Bad, None)
+            }
+        }
     }
 }

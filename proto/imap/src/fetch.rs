@@ -1,7 +1,5 @@
 //! FETCH: what is asked of a message (RFC 3501 6.4.5).
 
-use smallvec::SmallVec;
-
 use crate::{Numbering, Section, SequenceSet};
 
 /// FETCH.
@@ -12,7 +10,7 @@ pub struct Fetch {
     /// Which messages.
     pub set: SequenceSet,
     /// What of each, in the client's order, the macros ALL, FAST and FULL expanded, no item twice.
-    pub items: SmallVec<[FetchItem; 8]>,
+    pub items: Vec<FetchItem>,
 }
 
 /// One data item (RFC 3501 9, `fetch-att`).

@@ -26,9 +26,16 @@ pub enum Flag {
 
 impl Flag {
     /// Reads a flag that a client may set: no `\Recent`, no unknown system flag.
-    pub fn parse(_text: &[u8]) -> Option<Flag> {
-        unimplemented!("Flag::parse")
+    pub fn parse(text: &[u8]) -> Option<Flag> {
+        if !text.starts_with(b"\\") {
+            return Keyword::new(text).map(Flag::Keyword);
+        }
+        let mut system = Flag::SYSTEM.into_iter();
+        system.find(|flag| flag.as_str().as_bytes().eq_ignore_ascii_case(text))
     }
+
+    /// The system flags that clients may set (RFC 3501 2.3.2).
+    pub const SYSTEM: [Flag; 5] = [Flag::Answered, Flag::Flagged, Flag::Deleted, Flag::Seen, Flag::Draft];
 
     /// The flag as on the wire.
     pub fn as_str(&self) -> &str {

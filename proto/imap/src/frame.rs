@@ -4,9 +4,13 @@
 //! literal's octets (RFC 3501 4.3). At each header the caller decides what becomes of the literal, so that
 //! a message of 50 MB never sits in memory.
 
-use bytes::{Bytes, BytesMut};
+use std::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::{memchr, memchr2, memrchr};
 use smallvec::SmallVec;
 
+use crate::cursor::decimal;
 use crate::{Append, CommandError, Tag};
 
 /// What a framer accepts.
@@ -57,7 +61,7 @@ impl LiteralHeader {
     /// If this literal is the message of an APPEND: the command, to be checked before the literal is
     /// taken with [`LiteralDecision::Stream`]. `None` for any other literal.
     pub fn append(&self) -> Option<Result<Append, CommandError>> {
-        crate::parse::append_header(&self.line, self.octets)
+        crate::parse::append_header(&self.line)
     }
 
     /// What to do with a literal that is not an APPEND's message: buffer it if the limits allow.
@@ -86,8 +90,8 @@ pub enum LiteralDecision {
 pub struct Line {
     /// Text, headers and octets of literals, without the last line end.
     pub(crate) text: Bytes,
-    /// For each streamed literal, the offset in `text` after its header's line end, and its octets.
-    pub(crate) streamed: SmallVec<[(usize, u64); 1]>,
+    /// For each streamed literal, the offset in `text` after its header's line end.
+    pub(crate) streamed: SmallVec<[usize; 1]>,
 }
 
 impl Line {
@@ -103,8 +107,7 @@ impl Line {
 
     /// The tag, if there is one.
     pub fn tag(&self) -> Option<Tag> {
-        let end = memchr::memchr(b' ', &self.text).unwrap_or(self.text.len());
-        Tag::new(&self.text[..end])
+        tag(&self.text)
     }
 }
 
@@ -128,38 +131,222 @@ pub enum FrameError {
 /// Cuts a stream of bytes into commands.
 #[derive(Debug)]
 pub struct Framer {
-    #[expect(dead_code)]
     limits: FrameLimits,
+    state: State,
+    /// What came before the line being read, of the same command: text and literals.
+    text: BytesMut,
+    streamed: SmallVec<[usize; 1]>,
+    /// Bytes of the input that are known to hold no line end.
+    searched: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// A line, or what follows a literal.
+    Text,
+    /// A literal was announced; the caller has not decided.
+    Undecided { octets: u64, non_sync: bool },
+    /// Octets that become part of the line.
+    Buffering { left: usize },
+    /// Octets that the caller takes.
+    Streaming { left: u64 },
+    /// Octets of a refused literal, then the rest of its line.
+    Skipping { left: u64 },
+    /// The rest of a line that is too long or was refused.
+    SkippingLine,
 }
 
 impl Framer {
     /// A framer at the beginning of a command.
     pub fn new(limits: FrameLimits) -> Framer {
-        Framer { limits }
+        let (text, streamed) = (BytesMut::new(), SmallVec::new());
+        Framer { limits, state: State::Text, text, streamed, searched: 0 }
     }
 
-    /// Takes what it can from `input`.
-    pub fn next(&mut self, _input: &mut BytesMut) -> Result<Frame, FrameError> {
-        unimplemented!("Framer::next")
+    /// Takes what it can from `input`. A literal that was announced and not decided upon is refused.
+    pub fn next(&mut self, input: &mut BytesMut) -> Result<Frame, FrameError> {
+        if !self.settle(input) {
+            return Ok(Frame::NeedMore);
+        }
+        match self.take_line(input)? {
+            Some(line) => self.end_line(line),
+            None => Ok(Frame::NeedMore),
+        }
+    }
+
+    /// Goes through what stands before the next line; false while more of it is to come.
+    fn settle(&mut self, input: &mut BytesMut) -> bool {
+        loop {
+            let through = match self.state {
+                State::Text => return true,
+                State::Undecided { .. } => {
+                    self.decide(LiteralDecision::Refuse);
+                    true
+                }
+                State::Buffering { left } => self.buffer_octets(left, input),
+                State::Streaming { left } => left == 0,
+                State::Skipping { left } => self.skip_octets(left, input),
+                State::SkippingLine => self.skip_line(input),
+            };
+            match self.state {
+                _ if !through => return false,
+                State::Buffering { .. } | State::Streaming { .. } => self.state = State::Text,
+                State::Skipping { left: 0 } => self.state = State::SkippingLine,
+                _ => {}
+            }
+        }
     }
 
     /// Answers a [`Frame::Literal`].
-    pub fn decide(&mut self, _decision: LiteralDecision) {
-        unimplemented!("Framer::decide")
+    pub fn decide(&mut self, decision: LiteralDecision) {
+        let State::Undecided { octets, non_sync } = self.state else { return };
+        self.state = match (decision, usize::try_from(octets)) {
+            (LiteralDecision::Buffer, Ok(left)) => State::Buffering { left },
+            (LiteralDecision::Stream, _) => {
+                self.streamed.push(self.text.len());
+                State::Streaming { left: octets }
+            }
+            _ if non_sync => State::Skipping { left: octets },
+            _ => State::Text,
+        };
+        if matches!(self.state, State::Text | State::Skipping { .. }) {
+            self.forget_command();
+        }
     }
 
     /// Octets of a streamed literal still to come.
     pub fn literal_left(&self) -> u64 {
-        unimplemented!("Framer::literal_left")
+        match self.state {
+            State::Streaming { left } => left,
+            _ => 0,
+        }
     }
 
     /// The next octets of a streamed literal, uncopied; `None` when there are none in `input` or none left.
-    pub fn literal_chunk(&mut self, _input: &mut BytesMut) -> Option<Bytes> {
-        unimplemented!("Framer::literal_chunk")
+    pub fn literal_chunk(&mut self, input: &mut BytesMut) -> Option<Bytes> {
+        let State::Streaming { left } = self.state else { return None };
+        let octets = left.min(input.len() as u64);
+        self.state = State::Streaming { left: left - octets };
+        (octets > 0).then(|| input.split_to(octets as usize).freeze())
     }
 
     /// A line that is no command (a SASL answer, `DONE`), without its line end; `None`: read more.
-    pub fn raw_line(&mut self, _input: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
-        unimplemented!("Framer::raw_line")
+    pub fn raw_line(&mut self, input: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
+        if !self.settle(input) {
+            return Ok(None);
+        }
+        let line = self.take_line(input)?;
+        Ok(line.map(|mut line| {
+            line.truncate(trim_line_end(&line).len());
+            line.freeze()
+        }))
     }
+
+    /// A line with its end, once it is whole.
+    fn take_line(&mut self, input: &mut BytesMut) -> Result<Option<BytesMut>, FrameError> {
+        let end = memchr(b'\n', &input[self.searched..]).map(|at| self.searched + at + 1);
+        self.searched = if end.is_some() { 0 } else { input.len() };
+        if self.text.len() + end.unwrap_or(input.len()) > self.limits.command_bytes_max {
+            return Err(self.too_long(input));
+        }
+        Ok(end.map(|end| input.split_to(end)))
+    }
+
+    /// Gives the command up and skips the rest of its line.
+    fn too_long(&mut self, input: &[u8]) -> FrameError {
+        let begin = if self.text.is_empty() { input } else { &self.text[..] };
+        let tag = tag(begin);
+        self.forget_command();
+        self.state = State::SkippingLine;
+        FrameError::LineTooLong { tag }
+    }
+
+    /// A line is whole: the command is, too, unless the line announces a literal.
+    fn end_line(&mut self, line: BytesMut) -> Result<Frame, FrameError> {
+        let Some((digits, non_sync)) = literal_header(trim_line_end(&line)) else {
+            return Ok(Frame::Line(self.end_command(line)));
+        };
+        let Some(octets) = decimal(digits) else {
+            let tag = tag(if self.text.is_empty() { &line } else { &self.text });
+            self.forget_command();
+            return Err(FrameError::LiteralTooLarge { tag });
+        };
+        self.text.extend_from_slice(&line);
+        self.state = State::Undecided { octets, non_sync };
+        let line = Line { text: self.text.clone().freeze(), streamed: self.streamed.clone() };
+        Ok(Frame::Literal(LiteralHeader { octets, non_sync, line }))
+    }
+
+    fn end_command(&mut self, mut line: BytesMut) -> Line {
+        line.truncate(trim_line_end(&line).len());
+        let streamed = mem::take(&mut self.streamed);
+        if self.text.is_empty() {
+            return Line { text: line.freeze(), streamed };
+        }
+        self.text.extend_from_slice(&line);
+        Line { text: self.text.split().freeze(), streamed }
+    }
+
+    fn forget_command(&mut self) {
+        self.text.clear();
+        self.streamed.clear();
+        self.searched = 0;
+    }
+
+    fn buffer_octets(&mut self, left: usize, input: &mut BytesMut) -> bool {
+        let taken = input.split_to(left.min(input.len()));
+        self.text.extend_from_slice(&taken);
+        self.state = State::Buffering { left: left - taken.len() };
+        left == taken.len()
+    }
+
+    fn skip_octets(&mut self, left: u64, input: &mut BytesMut) -> bool {
+        let octets = left.min(input.len() as u64);
+        input.advance(octets as usize);
+        self.state = State::Skipping { left: left - octets };
+        left == octets
+    }
+
+    /// A non-synchronizing literal in a line that is skipped comes without being asked for, and is skipped too.
+    fn skip_line(&mut self, input: &mut BytesMut) -> bool {
+        let Some(end) = memchr(b'\n', input) else {
+            // The last bytes may be those of a literal header.
+            input.advance(input.len().saturating_sub(LITERAL_HEADER_BYTES_MAX));
+            return false;
+        };
+        let line = input.split_to(end + 1);
+        self.state = match literal_header(trim_line_end(&line)) {
+            Some((digits, true)) => State::Skipping { left: decimal(digits).unwrap_or(u64::MAX) },
+            _ => State::Text,
+        };
+        true
+    }
+}
+
+/// Bytes of `{9223372036854775807+}` and its CR.
+const LITERAL_HEADER_BYTES_MAX: usize = 23;
+
+/// Bytes of a tag that is given back.
+const TAG_BYTES_MAX: usize = 255;
+
+fn tag(text: &[u8]) -> Option<Tag> {
+    let end = memchr2(b' ', b'\r', text).unwrap_or(text.len());
+    Tag::new(&text[..end.min(TAG_BYTES_MAX)])
+}
+
+/// Without its CRLF. A bare LF ends a line too, as it does for Dovecot.
+fn trim_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The digits of a literal header at the end of a line, and whether it is non-synchronizing:
+/// `"{" number ["+"] "}"` (RFC 3501 9, RFC 7888 8).
+fn literal_header(line: &[u8]) -> Option<(&[u8], bool)> {
+    let inner = line.strip_suffix(b"}")?;
+    let open = memrchr(b'{', inner)?;
+    let inner = &inner[open + 1..];
+    let (digits, non_sync) = inner.strip_suffix(b"+").map_or((inner, false), |digits| (digits, true));
+    let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    all_digits.then_some((digits, non_sync))
 }

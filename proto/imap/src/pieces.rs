@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+/// Shared bytes up to this many are copied into the buffer.
+const COPY_BYTES_MAX: usize = 1_024;
+
 /// One piece. `F` is whatever the caller reads files by; this crate only carries it.
 #[derive(Debug, Clone)]
 pub enum Piece<F> {
@@ -86,7 +89,7 @@ impl<F> Pieces<F> {
         self.queued + (self.buffer.len() - self.sealed) as u64
     }
 
-    /// Octets held in memory: the buffer and shared bytes.
+    /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.octets() == 0
     }
@@ -119,5 +122,40 @@ impl<F> Pieces<F> {
     }
 }
 
-/// Shared bytes up to this many are copied into the buffer.
-const COPY_BYTES_MAX: usize = 1_024;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(pieces: &mut Pieces<&'static str>) -> Vec<String> {
+        let shown = |piece: PieceRef<'_, &str>| match piece {
+            PieceRef::Bytes(bytes) if bytes.len() > 99 => format!("{} bytes", bytes.len()),
+            PieceRef::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            PieceRef::File { file, offset, octets } => format!("{file} {offset} {octets}"),
+        };
+        pieces.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn pieces_keep_their_order_and_small_ones_are_joined() {
+        let mut pieces = Pieces::new();
+        pieces.text().extend_from_slice(b"a");
+        pieces.push_bytes(Bytes::from_static(b"b"));
+        pieces.push_file("f", 3, 5);
+        pieces.text().extend_from_slice(b"c");
+        pieces.push_bytes(Bytes::from(vec![0; 2_000]));
+        pieces.text().extend_from_slice(b"d");
+        assert_eq!(pieces.octets(), 2 + 5 + 1 + 2_000 + 1);
+        assert_eq!(sent(&mut pieces), ["ab", "f 3 5", "c", "2000 bytes", "d"]);
+        assert_eq!(pieces.octets(), 2_009);
+    }
+
+    #[test]
+    fn a_cleared_queue_is_empty_and_keeps_its_memory() {
+        let mut pieces: Pieces<&str> = Pieces::new();
+        pieces.text().extend_from_slice(&[b'x'; 500]);
+        assert_eq!(sent(&mut pieces), ["500 bytes"]);
+        pieces.clear();
+        assert!(pieces.is_empty() && sent(&mut pieces).is_empty());
+        assert!(pieces.text().capacity() >= 500);
+    }
+}
