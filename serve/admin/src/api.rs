@@ -1,0 +1,87 @@
+//! What goes over the socket, beside the types of `directory` and `spool`.
+
+use address::{AccountName, Address, Domain};
+use serde::{Deserialize, Serialize};
+use spool::{SpoolStat, TraceEvent};
+use std::collections::BTreeMap;
+
+/// A domain to be added.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DomainNew {
+    /// Its name.
+    pub domain: Domain,
+}
+
+/// Who answers for a domain.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PostmasterNew {
+    /// The account; none: the oldest administrator.
+    pub account: Option<AccountName>,
+}
+
+/// An account to be added.
+#[derive(Serialize, Deserialize)]
+pub struct AccountNew {
+    /// Its name.
+    pub account: AccountName,
+    /// Its password; none: nobody can log in until it gets one.
+    pub password: Option<String>,
+    /// Whether it is an administrator's.
+    pub admin: bool,
+}
+
+/// A password to be set.
+#[derive(Serialize, Deserialize)]
+pub struct PasswordNew {
+    /// In clear; it does not leave the host.
+    pub password: String,
+}
+
+/// An address to be added.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AddressNew {
+    /// The address.
+    pub address: Address,
+    /// Where its mail goes.
+    pub targets: Vec<Address>,
+}
+
+/// Why a message is held.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HoldReason {
+    /// Shown beside the message.
+    pub reason: String,
+}
+
+/// The ways of the messages that a trace has found.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Trace {
+    /// All steps, oldest first.
+    pub events: Vec<TraceEvent>,
+}
+
+/// What runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProcessStatus {
+    /// The version of the program.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Each role and whether it is ready.
+    pub roles: String,
+    /// Each listener and its address.
+    pub listeners: BTreeMap<String, String>,
+    /// The queue in numbers, where this process has it.
+    pub spool: Option<SpoolStat>,
+}
+
+/// What a reload did.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Options whose new value is in force.
+    pub applied: Vec<String>,
+    /// Options whose new value waits for a restart.
+    pub restart: Vec<String>,
+}
