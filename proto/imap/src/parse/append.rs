@@ -8,6 +8,7 @@ use crate::{Append, Command, CommandError, DateTime, Line};
 pub(crate) fn append_header(line: &Line) -> Option<Result<Append, CommandError>> {
     let mut cursor = Cursor::new(line);
     let tag = super::tag(&mut cursor).ok()?;
+    cursor.space().ok()?;
     cursor.eat_word("APPEND").then_some(())?;
     if announces_mailbox(cursor.clone()) {
         return None;

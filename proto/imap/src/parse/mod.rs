@@ -30,15 +30,13 @@ pub(crate) fn request(line: &Line) -> Result<Request, CommandError> {
     }
 }
 
-/// `tag = 1*<any ASTRING-CHAR except "+">`, and the space after it.
+/// `tag = 1*<any ASTRING-CHAR except "+">`
 fn tag(cursor: &mut Cursor<'_>) -> Parsed<Tag> {
-    let text = cursor.take_while(|byte| byte != b' ');
-    let tag = Tag::new(text).ok_or(Complaint::Tag)?;
-    cursor.space().map_err(|_| Complaint::Verb)?;
-    Ok(tag)
+    Tag::new(cursor.take_while(|byte| byte != b' ')).ok_or(Complaint::Tag)
 }
 
 fn command(cursor: &mut Cursor<'_>, line: &Line) -> Parsed<Command> {
+    cursor.space().map_err(|_| Complaint::Verb)?;
     let verb = cursor.word().map_err(|_| Complaint::Verb)?;
     let command = match &verb[..] {
         "UID" => uid(cursor)?,
