@@ -80,9 +80,7 @@ fn compare(
     loop {
         let (left_key, right_key) = (key(left.peek())?, key(right.peek())?);
         let Some(key) = left_key.iter().chain(&right_key).min().cloned() else { return Ok(()) };
-        let mut value = |rows: &mut dyn Iterator<Item = _>,
-                         at: &Option<Bytes>|
-         -> Result<_, MailstoreError> {
+        let value = |rows: &mut dyn Iterator<Item = _>, at: &Option<Bytes>| -> Result<_, MailstoreError> {
             let row: Option<Row> = if at.as_ref() == Some(&key) { rows.next().transpose()? } else { None };
             Ok(row.map(|(_, value)| value))
         };

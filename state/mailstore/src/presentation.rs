@@ -51,7 +51,10 @@ impl Presented {
         let bytes = lz4_flex::decompress_size_prepended(compressed).map_err(|_| damaged.clone())?;
         let bytes = Bytes::from(bytes);
         let mut decoder = Decoder::new(&bytes);
-        let mut field = || decoder.bytes().map(|field| bytes.slice_ref(field));
+        let mut field = || {
+            let field = decoder.bytes().map_err(|_| damaged.clone())?;
+            Ok::<_, MailstoreError>(bytes.slice_ref(field))
+        };
         let rendered =
             Rendered { envelope: field()?, body: field()?, body_structure: field()?, header: field()? };
         let structure = Structure::decode(decoder.rest()).map_err(|_| damaged)?;

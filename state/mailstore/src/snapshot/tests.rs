@@ -112,7 +112,7 @@ proptest! {
 
     #[test]
     fn a_snapshot_brought_forward_is_the_mailbox(steps in prop::collection::vec(step(), 1..30), since in 0usize..30) {
-        let mut model = Model::default();
+        let mut model = Model { modseq: 1, ..Model::default() };
         let mut current = snapshot(0);
         let mut history = Vec::new();
         for step in &steps {
