@@ -3,8 +3,7 @@
 use address::{Address, ReversePath};
 use bytes::Bytes;
 use disk::Body;
-use memchr::memmem;
-use message::{HeaderIter, header_fields};
+use message::{HeaderIter, header_fields, header_section};
 
 use crate::DeliverError;
 
@@ -28,7 +27,7 @@ pub(crate) fn traced(
     Ok(Body::prefixed(Bytes::from([fields.as_bytes(), &kept].concat()), rest))
 }
 
-/// RFC 9228 4: an address that a `Delivered-To` already names has had this message.
+/// RFC 9228: an address that a `Delivered-To` already names has had this message.
 fn delivered_before(header: &[u8], recipient: &Address) -> bool {
     let names = |value: &[u8]| {
         let address = std::str::from_utf8(value).ok().and_then(|value| Address::parse(value.trim()).ok());
@@ -37,14 +36,11 @@ fn delivered_before(header: &[u8], recipient: &Address) -> bool {
     HeaderIter::new(header).any(|field| field.is(b"Delivered-To") && names(&field.unfolded()))
 }
 
-/// The header section up to and including its empty line.
+/// The header section with its blank line. A message may be all header.
 fn header(body: &Body) -> Result<Bytes, DeliverError> {
     let start = body.read_at(0, limits::HEADER_BYTES_MAX)?;
-    if start.starts_with(b"\r\n") {
-        return Ok(start.slice(..2));
-    }
-    match memmem::find(&start, b"\r\n\r\n") {
-        Some(end) => Ok(start.slice(..end + 4)),
+    match header_section(&start) {
+        Some(section) => Ok(start.slice_ref(section)),
         None if start.len() as u64 == body.len() => Ok(start),
         None => Err(DeliverError::HeaderTooBig),
     }
@@ -52,6 +48,10 @@ fn header(body: &Body) -> Result<Bytes, DeliverError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use disk::{BodyWriter, RealDisk};
+
     use super::*;
 
     fn ann() -> Address {
@@ -78,6 +78,20 @@ mod tests {
             "A: 1\r\nReturn-path: <evil@example.com>\r\n (folded)\r\nB: 2\r\n\r\ntext\r\n\r\nmore\r\n";
         let expected = format!("{FRONT}A: 1\r\nB: 2\r\n\r\ntext\r\n\r\nmore\r\n");
         assert_eq!(traced_text(message).unwrap(), expected);
+    }
+
+    #[test]
+    fn of_a_message_in_a_file_only_the_header_is_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = BodyWriter::new(Arc::new(RealDisk), dir.path(), 100);
+        let text = "text\r\n".repeat(1000);
+        writer.write(format!("Return-Path: <x@y>\r\nA: 1\r\n\r\n{text}").as_bytes()).unwrap();
+        let body = writer.finish().unwrap();
+        let traced = traced(&body, &ReversePath::Null, &ann()).unwrap();
+        let expected = format!("Return-Path: <>\r\nDelivered-To: ann@example.org\r\nA: 1\r\n\r\n{text}");
+        assert!(traced.is_file());
+        assert_eq!(traced.len(), expected.len() as u64);
+        assert_eq!(traced.read_all().unwrap(), expected.as_bytes());
     }
 
     #[test]

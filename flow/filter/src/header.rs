@@ -4,8 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use disk::Body;
-use memchr::memmem;
-use message::HeaderIter;
+use message::{HeaderIter, header_section};
 
 /// The header section of a message, up to and including its empty line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,17 +35,14 @@ impl Header {
     }
 }
 
-/// Reads the header of a message in wire form, at most `limits::HEADER_BYTES_MAX` bytes of it.
-// A message is a header section, optionally followed by an empty line and a body (RFC 5322 3.5).
+/// Reads the header of a message in wire form, at most `limits::HEADER_BYTES_MAX` bytes of it. A message may be all
+/// header.
 pub fn header_of(body: &Body) -> io::Result<Header> {
     let start = body.read_at(0, limits::HEADER_BYTES_MAX)?;
-    if start.starts_with(b"\r\n") {
-        return Ok(Header { bytes: start.slice(..2), whole: true });
-    }
-    match memmem::find(&start, b"\r\n\r\n") {
-        Some(end) => Ok(Header { bytes: start.slice(..end + 4), whole: true }),
-        None => Ok(Header { whole: start.len() as u64 == body.len(), bytes: start }),
-    }
+    Ok(match header_section(&start) {
+        Some(section) => Header { bytes: start.slice_ref(section), whole: true },
+        None => Header { whole: start.len() as u64 == body.len(), bytes: start },
+    })
 }
 
 #[cfg(test)]

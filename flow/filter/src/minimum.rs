@@ -1,7 +1,7 @@
 //! The policy that cannot be switched off.
 
 use address::Domain;
-use jiff::Timestamp;
+use receive::date_time;
 use smtp::Refusal;
 
 use crate::{Draft, Verdict};
@@ -52,12 +52,7 @@ impl Repair {
             fields.push_str(&format!("Message-ID: <{}@{}>\r\n", id.to_lowercase(), self.domain));
         }
         if !header.has("Date") {
-            fields.push_str(&format!("Date: {}\r\n", date(transaction.arrival)));
+            fields.push_str(&format!("Date: {}\r\n", date_time(transaction.arrival)));
         }
     }
-}
-
-/// `date-time` of RFC 5322 3.3, in UTC.
-fn date(at: Timestamp) -> String {
-    at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }

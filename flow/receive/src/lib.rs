@@ -15,6 +15,7 @@ mod role;
 mod session;
 mod transaction;
 
+pub use received::date_time;
 pub use receiver::{Receiver, ReceiverSettings};
 pub use role::{Proof, Role, refusal_of};
 pub use session::SessionInfo;

@@ -25,12 +25,12 @@ pub(crate) fn field(session: &SessionInfo, envelope: &Envelope, id: &dyn Display
         "Received: from {from}{tls}\r\n\tby {by} with {with} id {id}{only};\r\n\t{date}\r\n",
         tls = tls.unwrap_or_default(),
         by = session.hostname,
-        date = date(at),
+        date = date_time(at),
     )
 }
 
 /// `date-time` of RFC 5322 3.3, in UTC.
-fn date(at: Timestamp) -> String {
+pub fn date_time(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 

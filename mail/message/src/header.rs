@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use crate::fields::HeaderIter;
 
@@ -25,6 +25,15 @@ pub fn header_fields<N: AsRef<[u8]>>(header: &[u8], names: &[N], not: bool) -> V
 fn ends_in_blank_line(header: &[u8]) -> bool {
     let ends = [&b"\n\r\n"[..], b"\n\n"];
     header == b"\r\n" || header == b"\n" || ends.iter().any(|end| header.ends_with(end))
+}
+
+/// The header section at the start of a message in wire form, its blank line included; none where that does not come
+/// (RFC 5322 2.1).
+pub fn header_section(message: &[u8]) -> Option<&[u8]> {
+    if message.starts_with(b"\r\n") {
+        return Some(&message[..2]);
+    }
+    memmem::find(message, b"\r\n\r\n").map(|end| &message[..end + 4])
 }
 
 /// The value of the first field of this name, unfolded, without blanks around it.
@@ -74,6 +83,13 @@ mod tests {
         let header = b"A: 1\r\nB: 2\r\nA: 3\r\n\r\n";
         assert_eq!(first_header(header, b"a").as_deref(), Some(&b"1"[..]));
         assert_eq!(first_header(header, b"c"), None);
+    }
+
+    #[test]
+    fn the_header_section_ends_with_its_blank_line() {
+        assert_eq!(header_section(b"A: 1\r\n\r\ntext\r\n\r\n"), Some(&b"A: 1\r\n\r\n"[..]));
+        assert_eq!(header_section(b"\r\ntext\r\n\r\n"), Some(&b"\r\n"[..]));
+        assert_eq!(header_section(b"A: 1\r\n"), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub mod wire;
 pub use addresses::{AddressItem, address_items};
 pub use date::sent_date;
 pub use fields::{HeaderField, HeaderIter};
-pub use header::{first_header, header_fields, message_ids};
+pub use header::{first_header, header_fields, header_section, message_ids};
 pub use part::{Part, PartKind, Structure};
 pub use render::Rendered;
 pub use scan::{ScanLimits, Scanned, Scanner, scan};
