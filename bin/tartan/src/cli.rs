@@ -1,0 +1,242 @@
+//! The command line: every command, argument and flag with its help.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Where the configuration is looked for when neither `--config` nor `TARTAN_CONFIG` names a file.
+pub const CONFIG_DEFAULT: &str = "/etc/tartan/tartan.toml";
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration, 3 the running system cannot be reached.
+Try it: `tartan trial` starts a whole system in the foreground and prints how to send and read a first message.";
+
+/// One mail system in one program: SMTP in, a durable queue, LMTP, a mail store, IMAP out.
+#[derive(Debug, Parser)]
+#[command(name = "tartan", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The configuration file; a trial writes DATA/tartan.toml
+    #[arg(long, global = true, value_name = "FILE", env = "TARTAN_CONFIG", default_value = CONFIG_DEFAULT)]
+    pub config: PathBuf,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the roles that the configuration names, in the foreground
+    ///
+    /// SIGTERM and SIGINT end it cleanly; SIGHUP reloads what can be reloaded and logs what cannot.
+    /// Under systemd (Type=notify) it says when it is ready.
+    Serve,
+    /// Start a whole system to try, in the foreground, on 127.0.0.1
+    ///
+    /// Makes a configuration, a certificate and accounts in DATA at the first start; started again on
+    /// the same DATA it goes on with what is there, on the same ports and with the same passwords.
+    /// Mail for other hosts is taken and waits in the queue: nothing leaves this machine.
+    Trial(TrialArgs),
+    /// Print each role's ports, user and writable paths
+    Roles,
+    /// Check a configuration file, or print the reference of its options
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// List, add and delete the domains that mail is taken for
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// List, add and delete accounts, and set their passwords
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// List, add and delete addresses and aliases
+    #[command(subcommand)]
+    Address(AddressCommand),
+    /// Look at the queue and act on its messages
+    #[command(subcommand)]
+    Spool(SpoolCommand),
+    /// Print a message's whole way, hop by hop, and which store each fact came from
+    Trace {
+        /// A queue id, as in logs and `Received` fields, or a Message-ID with or without <>
+        #[arg(value_name = "QUEUE-ID|MESSAGE-ID")]
+        message: String,
+    },
+    /// Print what runs and how much it holds
+    Status,
+    /// Make the running system read its configuration and certificates again, as SIGHUP does
+    Reload,
+}
+
+#[derive(Debug, Args)]
+pub struct TrialArgs {
+    /// The directory of everything the trial keeps
+    #[arg(long, value_name = "DIR", default_value = "./tartan-data")]
+    pub data: PathBuf,
+    /// The first of the ports in a row that a new trial uses; 0 lets the system choose free ones
+    ///
+    /// Without it, a new trial takes the first free row of ports from 2525 on. A trial that is started
+    /// again keeps its ports.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=65_000))]
+    pub port_base: Option<u16>,
+    /// The mail domain of a new trial
+    #[arg(long, value_name = "DOMAIN", default_value = "trial.test")]
+    pub domain: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Report everything that is wrong with a configuration file, with line numbers
+    Check {
+        /// The file [default: that of --config]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Print every option with its meaning, type, unit and default, as Markdown
+    Reference,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DomainCommand {
+    /// List the domains
+    List,
+    /// Add a domain; its postmaster is deliverable at once
+    Add {
+        /// Such as example.org
+        domain: String,
+    },
+    /// Delete a domain that has no accounts and no addresses any more
+    Delete {
+        /// Such as example.org
+        domain: String,
+    },
+    /// Set which account gets the mail for a domain's postmaster and abuse
+    Postmaster {
+        /// Such as example.org
+        domain: String,
+        /// The account [default: the oldest administrator's]
+        account: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// List the accounts
+    List,
+    /// Add an account with its address and its mailboxes
+    Add {
+        /// NAME@DOMAIN, or NAME in the default domain
+        account: String,
+        /// Make it an administrator's
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Delete an account and the addresses that are its own; its mailboxes stay in the store
+    Delete {
+        /// NAME@DOMAIN, or NAME in the default domain
+        account: String,
+    },
+    /// Set an account's password
+    Passwd {
+        /// NAME@DOMAIN, or NAME in the default domain
+        account: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+}
+
+/// Where a password comes from. Never from the command line, where others can read it.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct PasswordArgs {
+    /// Make a password and print it
+    #[arg(long)]
+    pub generate: bool,
+    /// Read it from the first line of FILE; without this, from a terminal twice or from standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AddressCommand {
+    /// List the addresses and what they lead to; accounts' names are addresses too and not listed
+    List {
+        /// Only those that lead to this account or address
+        #[arg(long, value_name = "TARGET")]
+        target: Option<String>,
+    },
+    /// Add an address that leads to an account, or an alias that leads to several addresses
+    Add {
+        /// The new address, such as info@example.org
+        address: String,
+        /// An account or address of this system, or an address elsewhere
+        #[arg(required = true, value_name = "TARGET")]
+        targets: Vec<String>,
+    },
+    /// Delete an address
+    Delete {
+        /// Such as info@example.org
+        address: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SpoolCommand {
+    /// List the messages in the queue, oldest first
+    List,
+    /// Print one message's envelope and the state of each recipient
+    Show {
+        /// As in `spool list`
+        queue_id: String,
+    },
+    /// Try messages now, held ones too
+    Retry {
+        /// As in `spool list`
+        #[arg(required = true, value_name = "QUEUE_ID")]
+        queue_ids: Vec<String>,
+    },
+    /// Keep messages from being tried until `spool retry`
+    Hold {
+        /// As in `spool list`
+        #[arg(required = true, value_name = "QUEUE_ID")]
+        queue_ids: Vec<String>,
+        /// Shown beside the message
+        #[arg(long, default_value = "held by an operator")]
+        reason: String,
+    },
+    /// Delete messages; nobody is told
+    Delete {
+        /// As in `spool list`
+        #[arg(required = true, value_name = "QUEUE_ID")]
+        queue_ids: Vec<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    fn each(command: &clap::Command, check: &mut impl FnMut(&clap::Command)) {
+        check(command);
+        command.get_subcommands().for_each(|below| each(below, check));
+    }
+
+    #[test]
+    fn every_command_and_argument_has_a_help_text() {
+        Cli::command().debug_assert();
+        each(&Cli::command(), &mut |command| {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        });
+    }
+}

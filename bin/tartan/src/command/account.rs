@@ -1,0 +1,73 @@
+//! `tartan account`.
+
+use super::owner::refused;
+use crate::cli::{AccountCommand, PasswordArgs};
+use crate::error::CliError;
+use crate::password::{self, Chosen};
+use crate::print::{Printer, table};
+use ::address::{AccountName, Domain};
+use admin::{AccountNew, AdminClient};
+use directory::AccountEntry;
+use serde_json::json;
+
+/// Runs the command; an account without a domain is of `default_domain`.
+pub async fn run(
+    command: AccountCommand,
+    default_domain: &str,
+    client: &AdminClient,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let named = |account: &str| parse(account, default_domain);
+    match command {
+        AccountCommand::List => {
+            printer.print(&client.account_list().await.map_err(refused)?, |all| shown(all))
+        }
+        AccountCommand::Add { account, admin, password } => {
+            add(named(&account)?, admin, &password, client, printer).await
+        }
+        AccountCommand::Delete { account } => {
+            let account = named(&account)?;
+            client.account_delete(&account).await.map_err(refused)?;
+            printer.done(&format!("account {account} deleted; its mailboxes stay in the store"))
+        }
+        AccountCommand::Passwd { account, password } => {
+            let (account, chosen) = (named(&account)?, password::choose(&password)?);
+            client.account_passwd(&account, chosen.password.clone()).await.map_err(refused)?;
+            done(&account, "password set", &chosen, printer)
+        }
+    }
+}
+
+async fn add(
+    account: AccountName,
+    admin: bool,
+    password: &PasswordArgs,
+    client: &AdminClient,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let chosen = password::choose(password)?;
+    let new = AccountNew { account, password: Some(chosen.password.clone()), admin };
+    client.account_add(&new).await.map_err(refused)?;
+    done(&new.account, "account added", &chosen, printer)
+}
+
+/// Says so, with the password if it was made here.
+fn done(account: &AccountName, what: &str, chosen: &Chosen, printer: &Printer) -> Result<(), CliError> {
+    if !chosen.generated {
+        return printer.done(&format!("{what}: {account}"));
+    }
+    let value = json!({"login": account, "password": chosen.password});
+    printer.print(&value, |_| format!("{what}: {account}\npassword: {}\n", chosen.password))
+}
+
+fn parse(account: &str, default_domain: &str) -> Result<AccountName, CliError> {
+    let usage = |error: ::address::AddressError| CliError::Usage(format!("{account:?}: {error}"));
+    let default_domain = Domain::parse(default_domain).map_err(usage)?;
+    AccountName::parse_login(account, &default_domain).map_err(usage)
+}
+
+fn shown(accounts: &[AccountEntry]) -> String {
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    let row = |entry: &AccountEntry| vec![entry.name.to_string(), yes(entry.admin), yes(entry.has_password)];
+    table(&["ACCOUNT", "ADMIN", "PASSWORD"], &accounts.iter().map(row).collect::<Vec<_>>())
+}

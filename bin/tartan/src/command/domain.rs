@@ -1,0 +1,43 @@
+//! `tartan domain`.
+
+use super::owner::refused;
+use crate::cli::DomainCommand;
+use crate::error::CliError;
+use crate::print::{Printer, table};
+use ::address::{AccountName, Domain};
+use admin::AdminClient;
+use directory::DomainEntry;
+
+pub async fn run(command: DomainCommand, client: &AdminClient, printer: &Printer) -> Result<(), CliError> {
+    match command {
+        DomainCommand::List => printer.print(&client.domain_list().await.map_err(refused)?, |all| shown(all)),
+        DomainCommand::Add { domain } => {
+            client.domain_add(parse(&domain)?).await.map_err(refused)?;
+            printer.done(&format!("domain {domain} added"))
+        }
+        DomainCommand::Delete { domain } => {
+            client.domain_delete(&parse(&domain)?).await.map_err(refused)?;
+            printer.done(&format!("domain {domain} deleted"))
+        }
+        DomainCommand::Postmaster { domain, account } => {
+            let domain = parse(&domain)?;
+            let account = account.map(|account| AccountName::parse_login(&account, &domain)).transpose();
+            let account = account.map_err(|error| CliError::Usage(error.to_string()))?;
+            client.domain_postmaster(&domain, account).await.map_err(refused)?;
+            printer.done(&format!("postmaster of {domain} set"))
+        }
+    }
+}
+
+fn parse(domain: &str) -> Result<Domain, CliError> {
+    Domain::parse(domain).map_err(|error| CliError::Usage(format!("{domain:?}: {error}")))
+}
+
+fn shown(domains: &[DomainEntry]) -> String {
+    let postmaster = |entry: &DomainEntry| {
+        entry.postmaster.as_ref().map_or("(oldest administrator)".to_owned(), ToString::to_string)
+    };
+    let rows: Vec<_> =
+        domains.iter().map(|entry| vec![entry.domain.to_string(), postmaster(entry)]).collect();
+    table(&["DOMAIN", "POSTMASTER"], &rows)
+}

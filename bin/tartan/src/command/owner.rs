@@ -1,0 +1,113 @@
+//! The owner of the state: a running system, or this process where none runs.
+
+use crate::error::CliError;
+use crate::paths::DataPaths;
+use crate::print::Printer;
+use crate::system::{directory_open, spool_open};
+use admin::{AdminClient, AdminError, AdminHandles, ProcessStatus, ReloadReport};
+use config::Config;
+use std::io::ErrorKind;
+
+/// What a command cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Directory,
+    Spool,
+    /// A running system.
+    Process,
+}
+
+/// Whoever answers.
+pub struct Owner {
+    client: AdminClient,
+    /// What this process has opened itself.
+    opened: AdminHandles,
+}
+
+impl Owner {
+    /// Finds the running system, or opens what the command needs where none runs.
+    pub async fn reach(config: &Config, needs: Needs) -> Result<Self, CliError> {
+        let paths = DataPaths::new(&config.system.data);
+        match AdminClient::connect(&paths.admin_socket()).await {
+            Ok(client) => Ok(Self { client, opened: AdminHandles::default() }),
+            Err(AdminError::Unreachable { source, .. }) if is_absent(&source) && needs != Needs::Process => {
+                let opened = open(config, &paths, needs).await?;
+                Ok(Self { client: AdminClient::local(opened.clone()), opened })
+            }
+            Err(error) => Err(CliError::Unreachable(error.to_string())),
+        }
+    }
+
+    pub fn client(&self) -> &AdminClient {
+        &self.client
+    }
+
+    /// Closes what was opened here.
+    pub fn close(self) {
+        let directory = self.opened.directory.map(|directory| directory.stop().map_err(CliError::failed));
+        let spool = self.opened.spool.map(|spool| spool.stop().map_err(CliError::failed));
+        for error in [directory, spool].into_iter().flatten().filter_map(Result::err) {
+            tracing::error!(%error, "closing the state");
+        }
+    }
+}
+
+/// Whether there is no socket, or one that a dead process has left.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+async fn open(config: &Config, paths: &DataPaths, needs: Needs) -> Result<AdminHandles, CliError> {
+    paths.create()?;
+    let mut opened = AdminHandles::default();
+    match needs {
+        Needs::Directory => opened.directory = Some(directory_open(config, paths).await?),
+        Needs::Spool => opened.spool = Some(spool_open(config, paths).await?),
+        Needs::Process => {}
+    }
+    Ok(opened)
+}
+
+/// A refusal is a failure, anything else means that nobody answers.
+pub fn refused(error: AdminError) -> CliError {
+    match error {
+        AdminError::Refused(text) => CliError::Failed(text),
+        other => CliError::Unreachable(other.to_string()),
+    }
+}
+
+/// `tartan status`.
+pub async fn status(client: &AdminClient, printer: &Printer) -> Result<(), CliError> {
+    let status = client.status().await.map_err(refused)?;
+    printer.print(&status, status_shown)
+}
+
+fn status_shown(status: &ProcessStatus) -> String {
+    let mut text = format!(
+        "tartan {} runs as process {} for {} seconds\n{}",
+        status.version, status.pid, status.uptime_seconds, status.roles
+    );
+    for (name, address) in &status.listeners {
+        text += &format!("{name} listens on {address}\n");
+    }
+    if let Some(spool) = &status.spool {
+        text += &format!(
+            "spool: {} messages of {} bytes, {} held; recipients: {} queued, {} deferred, {} being tried\n",
+            spool.messages, spool.bytes, spool.held, spool.queued, spool.deferred, spool.claimed
+        );
+    }
+    text
+}
+
+/// `tartan reload`.
+pub async fn reload(client: &AdminClient, printer: &Printer) -> Result<(), CliError> {
+    let report = client.reload().await.map_err(refused)?;
+    printer.print(&report, reload_shown)
+}
+
+fn reload_shown(report: &ReloadReport) -> String {
+    let mut text = "certificates read again\n".to_owned();
+    text.extend(report.applied.iter().map(|option| format!("applied: {option}\n")));
+    text.extend(report.restart.iter().map(|option| format!("needs a restart: {option}\n")));
+    text
+}

@@ -1,0 +1,157 @@
+//! `tartan spool` and `tartan trace`.
+
+use super::owner::refused;
+use crate::cli::SpoolCommand;
+use crate::error::CliError;
+use crate::print::{Printer, table};
+use admin::{AdminClient, AdminError, Trace};
+use spool::{Diagnostic, NextHop, QueueId, RecipientShown, Shown, StateShown, TraceEvent};
+
+pub async fn run(command: SpoolCommand, client: &AdminClient, printer: &Printer) -> Result<(), CliError> {
+    match command {
+        SpoolCommand::List => {
+            printer.print(&client.spool_list().await.map_err(refused)?, |all| list_shown(all))
+        }
+        SpoolCommand::Show { queue_id } => {
+            printer.print(&client.spool_show(parse(&queue_id)?).await.map_err(refused)?, message_shown)
+        }
+        SpoolCommand::Retry { queue_ids } => {
+            each(&queue_ids, "is tried now", printer, async |queue_id| client.spool_retry(queue_id).await)
+                .await
+        }
+        SpoolCommand::Hold { queue_ids, reason } => {
+            each(&queue_ids, "is held", printer, async |queue_id| client.spool_hold(queue_id, &reason).await)
+                .await
+        }
+        SpoolCommand::Delete { queue_ids } => {
+            each(&queue_ids, "is deleted", printer, async |queue_id| client.spool_delete(queue_id).await)
+                .await
+        }
+    }
+}
+
+/// Does the same to each message, goes on after a failure, and fails if any did.
+async fn each(
+    queue_ids: &[String],
+    what: &str,
+    printer: &Printer,
+    act: impl AsyncFn(QueueId) -> Result<(), AdminError>,
+) -> Result<(), CliError> {
+    let queue_ids = queue_ids.iter().map(|queue_id| parse(queue_id)).collect::<Result<Vec<_>, _>>()?;
+    let mut failures = Vec::new();
+    for queue_id in queue_ids {
+        match act(queue_id).await {
+            Ok(()) => printer.done(&format!("{queue_id} {what}"))?,
+            Err(AdminError::Refused(reason)) => failures.push(reason),
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(CliError::Failed(failures.join("\n"))) }
+}
+
+fn parse(queue_id: &str) -> Result<QueueId, CliError> {
+    queue_id.parse().map_err(|error| CliError::Usage(format!("{queue_id:?}: {error}")))
+}
+
+/// `tartan trace`.
+pub async fn trace(message: &str, client: &AdminClient, printer: &Printer) -> Result<(), CliError> {
+    printer.print(&client.trace(message).await.map_err(refused)?, trace_shown)
+}
+
+fn list_shown(messages: &[Shown]) -> String {
+    if messages.is_empty() {
+        return "the queue is empty\n".to_owned();
+    }
+    let row = |message: &Shown| {
+        let recipients: Vec<String> = message.recipients.iter().map(|one| one.address.to_string()).collect();
+        vec![
+            message.queue_id.to_string(),
+            message.origin.arrival.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            message.bytes.to_string(),
+            if message.held.is_some() { "held" } else { "" }.to_owned(),
+            message.reverse_path.to_string(),
+            recipients.join(", "),
+        ]
+    };
+    let rows: Vec<_> = messages.iter().map(row).collect();
+    table(&["QUEUE ID", "ARRIVAL (UTC)", "BYTES", "STATE", "FROM", "TO"], &rows)
+}
+
+fn message_shown(message: &Shown) -> String {
+    let origin = &message.origin;
+    let mut text = format!(
+        "queue id    {}\nmessage id  {}\nfrom        {}\nsize        {} bytes\narrival     {} by {} from {} ({})\n",
+        message.queue_id,
+        message.message_id.as_deref().unwrap_or("-"),
+        message.reverse_path,
+        message.bytes,
+        origin.arrival,
+        origin.role,
+        origin.peer,
+        origin.helo,
+    );
+    if let Some(reason) = &message.held {
+        text += &format!("held        {reason}\n");
+    }
+    if message.strikes > 0 {
+        text += &format!("strikes     {}\n", message.strikes);
+    }
+    text.extend(message.recipients.iter().map(recipient_shown));
+    text
+}
+
+fn recipient_shown(recipient: &RecipientShown) -> String {
+    let rewritten = recipient.rewritten.as_ref().map(|address| format!(" as {address}")).unwrap_or_default();
+    let next = recipient.next.map(|time| format!(", next {time}")).unwrap_or_default();
+    let last = recipient.last.as_ref().map(|last| format!("\n            {}", heard(last)));
+    let last = last.unwrap_or_default();
+    format!(
+        "to          {}{rewritten}: {} {}, {} attempts{next}{last}\n",
+        recipient.address,
+        state_shown(recipient.state),
+        hop_shown(&recipient.next_hop),
+        recipient.attempts,
+    )
+}
+
+/// `host: code status text`, as far as there was a host and a reply.
+fn heard(last: &Diagnostic) -> String {
+    let remote = last.remote.as_ref().map(|remote| format!("{remote}: ")).unwrap_or_default();
+    let code = last.code.map(|code| format!("{code} ")).unwrap_or_default();
+    format!("{remote}{code}{} {}", last.status, last.text)
+}
+
+fn state_shown(state: StateShown) -> &'static str {
+    match state {
+        StateShown::Queued => "queued",
+        StateShown::Deferred => "deferred",
+        StateShown::Delivered => "delivered",
+        StateShown::Failed => "failed",
+        StateShown::Expanded => "expanded",
+    }
+}
+
+fn hop_shown(hop: &NextHop) -> String {
+    match hop {
+        NextHop::Local { account } => format!("for the mailbox of {account}"),
+        NextHop::Mx { domain } => format!("for the MX of {domain}"),
+        NextHop::Host { host, port } => format!("for {host}:{port}"),
+        NextHop::Unrouted => "to be routed".to_owned(),
+    }
+}
+
+fn trace_shown(trace: &Trace) -> String {
+    let row = |event: &TraceEvent| {
+        vec![
+            event.time.strftime("%Y-%m-%d %H:%M:%S.%3f").to_string(),
+            event.queue_id.to_string(),
+            event.role.clone(),
+            event.session.clone().unwrap_or_default(),
+            format!("{:?}", event.event).to_lowercase(),
+            event.source.clone(),
+            event.text.clone(),
+        ]
+    };
+    let rows: Vec<_> = trace.events.iter().map(row).collect();
+    table(&["TIME (UTC)", "QUEUE ID", "ROLE", "SESSION", "EVENT", "SOURCE", "WHAT"], &rows)
+}

@@ -1,0 +1,132 @@
+//! The files of a system: its configuration, and what lies where in its data directory.
+
+use crate::error::CliError;
+use config::Config;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Reads and checks a configuration file. Relative paths in it are taken from its directory.
+pub fn config_load(file: &Path) -> Result<Config, CliError> {
+    let text = std::fs::read_to_string(file).map_err(|source| unread(file, source))?;
+    let mut config = config::check(&file.display().to_string(), &text)?;
+    let base = file.parent().unwrap_or(Path::new("."));
+    config.system.data = base.join(&config.system.data);
+    for directory in &mut config.tls.certificates {
+        *directory = base.join(&*directory);
+    }
+    Ok(config)
+}
+
+fn unread(file: &Path, source: io::Error) -> CliError {
+    if source.kind() == io::ErrorKind::NotFound {
+        let file = file.display();
+        return CliError::Usage(format!(
+            "there is no configuration file {file}\nName one with --config FILE; a trial's is DATA/tartan.toml."
+        ));
+    }
+    CliError::file(file)(source)
+}
+
+/// What lies where in the data directory.
+#[derive(Clone, Debug)]
+pub struct DataPaths(PathBuf);
+
+impl DataPaths {
+    pub fn new(data: &Path) -> Self {
+        Self(data.to_owned())
+    }
+
+    /// The data directory itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the data directory, for its owner alone.
+    pub fn create(&self) -> Result<(), CliError> {
+        directory_create(&self.0)
+    }
+
+    pub fn directory(&self) -> PathBuf {
+        self.0.join("directory")
+    }
+
+    pub fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+
+    pub fn mailstore(&self) -> PathBuf {
+        self.0.join("mailstore")
+    }
+
+    /// Messages on their way that are too large for memory.
+    pub fn incoming(&self) -> PathBuf {
+        self.0.join("incoming")
+    }
+
+    /// The self-signed certificate of a system that has no other.
+    pub fn tls(&self) -> PathBuf {
+        self.0.join("tls")
+    }
+
+    pub fn admin_socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
+    }
+}
+
+/// Makes a directory with its parents, for its owner alone.
+pub fn directory_create(path: &Path) -> Result<(), CliError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(CliError::file(path))
+}
+
+/// Writes a whole file that only its owner can read: synced under another name first, then renamed.
+pub fn file_write(path: &Path, text: &str) -> Result<(), CliError> {
+    let unfinished = path.with_extension("new");
+    let written = (|| {
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    })();
+    written.map_err(CliError::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn relative_paths_are_taken_from_the_directory_of_the_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("tartan.toml");
+        let text = "[system]\nhostname = \"a.test\"\ndomain = \"b.test\"\ndata = \".\"\n\
+                    [tls]\ncertificates = [\"tls\", \"/etc/tls\"]\n";
+        std::fs::write(&file, text).expect("written");
+        let config = config_load(&file).expect("correct");
+        assert_eq!(config.system.data, dir.path().join("."));
+        assert_eq!(config.tls.certificates, [dir.path().join("tls"), PathBuf::from("/etc/tls")]);
+    }
+
+    #[test]
+    fn a_missing_configuration_is_told_with_what_to_do() {
+        let error = config_load(Path::new("/nonexistent/tartan.toml")).expect_err("missing").to_string();
+        assert!(error.contains("/nonexistent/tartan.toml") && error.contains("--config FILE"), "{error}");
+    }
+
+    #[test]
+    fn a_written_file_is_its_owners_alone_and_replaced_as_a_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("kept.json");
+        for text in ["a longer text", "short"] {
+            file_write(&path, text).expect("written");
+            assert_eq!(std::fs::read_to_string(&path).expect("read"), text);
+        }
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).expect("read").count(), 1);
+    }
+}

@@ -1,0 +1,118 @@
+//! From options to the settings of each crate.
+
+use crate::error::CliError;
+use crate::paths::DataPaths;
+use address::Domain;
+use config::{Config, HostPort, LmtpEndpoint};
+use imapd::ImapSettings;
+use journal::JournalSettings;
+use lmtpd::LmtpdSettings;
+use mailstore::MailstoreSettings;
+use mx::MxSettings;
+use net::RoleName;
+use receive::ReceiverSettings;
+use relay::{Endpoint, RelaySettings, RelayTimes, ResolverSettings};
+use route::{FixedRoute, RouteSettings, SmartHost};
+use spool::SpoolSettings;
+use submission::SubmissionSettings;
+
+/// The name under which roles of this process reach its lmtpd.
+pub const LMTPD: RoleName = RoleName::new("lmtpd");
+
+pub fn spool(config: &Config, paths: &DataPaths) -> SpoolSettings {
+    let segment_bytes = config.spool.segment_size.0;
+    SpoolSettings {
+        dir: paths.spool(),
+        hostname: config.system.hostname.0.clone(),
+        back_off: config.spool.retries.clone(),
+        delay_report_after: config.spool.delay_notice,
+        expire_after: config.spool.expiry,
+        journal: JournalSettings { segment_bytes, ..SpoolSettings::default().journal },
+        ..SpoolSettings::default()
+    }
+}
+
+pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
+    let segment_bytes = config.mailstore.segment_size.0;
+    MailstoreSettings { segment_bytes, ..MailstoreSettings::new(paths.mailstore()) }
+}
+
+pub fn imapd(config: &Config, paths: &DataPaths) -> ImapSettings {
+    ImapSettings {
+        temporary_dir: paths.incoming(),
+        message_bytes_max: config.limits.message_size.0,
+        login_time_max: config.imapd.login_time,
+        idle_time_max: config.imapd.idle_time,
+    }
+}
+
+/// What the three roles that receive have in common.
+fn receiver(config: &Config, paths: &DataPaths) -> Result<ReceiverSettings, CliError> {
+    Ok(ReceiverSettings {
+        hostname: config.system.hostname.0.clone(),
+        domain: domain(&config.system.domain.0)?,
+        body_dir: paths.incoming(),
+        body_memory_bytes_max: config.limits.message_memory.as_usize(),
+        message_bytes_max: config.limits.message_size.0,
+        recipients_max: config.mx.recipients as usize,
+        errors_max: config.mx.errors,
+        command_time_max: config.mx.command_time,
+        data_time_max: config.mx.data_time,
+    })
+}
+
+pub fn mx(config: &Config, paths: &DataPaths) -> Result<MxSettings, CliError> {
+    Ok(MxSettings { receiver: receiver(config, paths)?, hops_max: config.mx.hops as usize })
+}
+
+pub fn submission(config: &Config, paths: &DataPaths) -> Result<SubmissionSettings, CliError> {
+    Ok(SubmissionSettings {
+        receiver: receiver(config, paths)?,
+        hops_max: config.mx.hops as usize,
+        any_sender: config.submission.any_sender,
+    })
+}
+
+pub fn lmtpd(config: &Config, paths: &DataPaths) -> Result<LmtpdSettings, CliError> {
+    let trusted = config.lmtpd.trusted.iter().map(|range| range.to_string().parse());
+    let trusted = trusted.collect::<Result<_, _>>().map_err(|error| CliError::Usage(format!("{error}")))?;
+    Ok(LmtpdSettings { receiver: receiver(config, paths)?, trusted })
+}
+
+pub fn route(config: &Config) -> Result<RouteSettings, CliError> {
+    let mut settings = RouteSettings::default();
+    for (name, host) in &config.relay.routes {
+        let to = smart_host(host, config.relay.port);
+        match name.strip_prefix('.') {
+            _ if name == "*" => settings.smart_host = Some(to),
+            Some(above) => settings.fixed.push(FixedRoute { domain: domain(above)?, subdomains: true, to }),
+            None => settings.fixed.push(FixedRoute { domain: domain(name)?, subdomains: false, to }),
+        }
+    }
+    Ok(settings)
+}
+
+fn smart_host(host: &HostPort, port: u16) -> SmartHost {
+    SmartHost { host: host.host.clone(), port: host.port.unwrap_or(port) }
+}
+
+pub fn relay(config: &Config) -> RelaySettings {
+    let usual = RelaySettings::default();
+    RelaySettings {
+        hello_name: config.system.hostname.0.clone(),
+        lmtp: match config.relay.lmtp {
+            LmtpEndpoint::Pipe => Endpoint::Pipe(LMTPD),
+            LmtpEndpoint::Address(address) => Endpoint::Tcp(address),
+        },
+        smtp_port: config.relay.port,
+        resolver: ResolverSettings { servers: config.relay.resolvers.clone(), ..usual.resolver },
+        times: RelayTimes { connect: config.relay.connect_time, ..usual.times },
+        workers_max: config.relay.deliveries as usize,
+        per_destination_max: config.relay.connections_per_destination as usize,
+        ..usual
+    }
+}
+
+fn domain(name: &str) -> Result<Domain, CliError> {
+    Domain::parse(name).map_err(|error| CliError::Usage(format!("{name:?}: {error}")))
+}
