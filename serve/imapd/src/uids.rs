@@ -72,16 +72,6 @@ impl UidRuns {
         (run.uid <= uid).then(|| run.seq + (uid - run.uid))
     }
 
-    pub(crate) fn uid_at(&self, seq: u32) -> Option<u32> {
-        let at = self.runs.partition_point(|run| run.last_seq() < seq);
-        let run = self.runs.get(at)?;
-        (run.seq <= seq).then(|| run.uid + (seq - run.seq))
-    }
-
-    pub(crate) fn contains(&self, uid: u32) -> bool {
-        self.seq_of(uid).is_some()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = Numbered> + '_ {
         self.runs.iter().flat_map(|run| run.messages())
     }
@@ -145,4 +135,81 @@ impl UidRuns {
 /// `1:*`, which clients send without knowing that the mailbox is empty.
 fn only_everything(set: &SequenceSet) -> bool {
     set.to_string() == "1:*"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn runs(uids: impl IntoIterator<Item = u32>) -> UidRuns {
+        let mut runs = UidRuns::default();
+        uids.into_iter().for_each(|uid| runs.push(uid));
+        runs
+    }
+
+    fn set(text: &str) -> SequenceSet {
+        SequenceSet::parse(text.as_bytes()).unwrap()
+    }
+
+    fn seqs(messages: &[Numbered]) -> Vec<u32> {
+        messages.iter().map(|message| message.seq).collect()
+    }
+
+    #[test]
+    fn a_number_beyond_the_last_message_is_an_error() {
+        let runs = runs([1, 2, 9]);
+        assert_eq!(runs.by_sequence(&set("4")), Err(NoSuchMessage));
+        assert_eq!(runs.by_sequence(&set("2:4")), Err(NoSuchMessage));
+        assert_eq!(seqs(&runs.by_sequence(&set("*:2,1")).unwrap()), [1, 2, 3]);
+    }
+
+    #[test]
+    fn everything_of_an_empty_mailbox_is_nothing() {
+        let empty = UidRuns::default();
+        assert_eq!(empty.by_sequence(&set("1:*")), Ok(Vec::new()));
+        assert_eq!(empty.by_sequence(&set("1")), Err(NoSuchMessage));
+        assert!(empty.by_uid(&set("1:*")).is_empty());
+    }
+
+    #[test]
+    fn a_uid_range_above_all_messages_means_the_last() {
+        let runs = runs([3, 4, 8]);
+        assert_eq!(seqs(&runs.by_uid(&set("100:*"))), [3]);
+        assert_eq!(seqs(&runs.by_uid(&set("5:7"))), Vec::<u32>::new());
+        assert_eq!(seqs(&runs.by_uid(&set("4:100,3"))), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_mailbox_without_gaps_is_one_run() {
+        assert_eq!(runs(1..=100_000).runs.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn uid_runs_are_a_sorted_list_of_uids(
+            uids in prop::collection::btree_set(1u32..80, 0..60),
+            gone in prop::collection::btree_set(1u32..80, 0..30),
+            from in 1u32..80,
+            until in 1u32..90,
+        ) {
+            let mut runs = runs(uids.iter().copied());
+            let removed = runs.remove_where(|uid| gone.contains(&uid));
+            let expected: Vec<u32> = (1..).zip(&uids).filter(|(_, uid)| gone.contains(uid)).map(|(seq, _)| seq).collect();
+            prop_assert_eq!(removed, expected);
+            let left: BTreeSet<u32> = uids.difference(&gone).copied().collect();
+            prop_assert_eq!(runs.len() as usize, left.len());
+            prop_assert!(runs.iter().map(|message| message.uid).eq(left.iter().copied()));
+            prop_assert_eq!(runs.count_between(from, until) as usize, left.range(from..until.max(from)).count());
+            for (seq, uid) in (1..).zip(&left) {
+                prop_assert_eq!(runs.seq_of(*uid), Some(seq));
+            }
+            for uid in &gone {
+                prop_assert_eq!(runs.seq_of(*uid), None);
+            }
+        }
+    }
 }
