@@ -30,7 +30,7 @@ struct Pool {
     router: Router,
     connector: Connector,
     settings: RelaySettings,
-    lanes: Lanes,
+    lanes: Lanes<Due>,
     slots: Semaphore,
     /// A copy was done with: there may be room for another.
     progress: Notify,
@@ -55,7 +55,7 @@ impl Relay {
             connector: Connector::new(pipes, settings.clone())?,
             slots: Semaphore::new(settings.workers_max.max(1)),
             settings,
-            lanes: Lanes::default(),
+            lanes: Lanes::new(),
             progress: Notify::new(),
             broken: Mutex::new(None),
         })))
@@ -87,8 +87,9 @@ impl Relay {
 
     fn claim(&self, shutdown: &Shutdown, workers: &mut JoinSet<()>) {
         for due in self.0.spool.due(Timestamp::now(), self.0.room()) {
-            let workers_max = self.0.workers_max(&Destination::from(&due.next_hop));
-            if let Some(place) = self.0.lanes.push(due, workers_max) {
+            let destination = Destination::from(&due.next_hop);
+            let workers_max = self.0.workers_max(&destination);
+            if let Some(place) = self.0.lanes.push(destination, due, workers_max) {
                 workers.spawn(Arc::clone(&self.0).supervise(place, shutdown.clone()));
             }
         }
@@ -110,7 +111,7 @@ impl Pool {
 
     /// Runs a worker; where it crashes, the message in its hand has a strike (the spool sees to that),
     /// and what waits behind gets a new worker.
-    async fn supervise(self: Arc<Self>, mut place: Place, shutdown: Shutdown) {
+    async fn supervise(self: Arc<Self>, mut place: Place<Due>, shutdown: Shutdown) {
         let destination = place.destination().clone();
         loop {
             // A set of one, so that the worker ends with its supervisor.
@@ -129,15 +130,13 @@ impl Pool {
         }
     }
 
-    async fn work(self: Arc<Self>, mut place: Place, shutdown: Shutdown) {
+    async fn work(self: Arc<Self>, mut place: Place<Due>, shutdown: Shutdown) {
         let Ok(_slot) = self.slots.acquire().await else { return };
         let session = SessionId::next();
         let span = tracing::info_span!("relay", %session, destination = %place.destination());
         let mut link = None;
         let work = async {
-            while !shutdown.is_asked()
-                && let Some(due) = place.next(self.settings.idle_time).await
-            {
+            while let Some(due) = self.next(&place, &shutdown).await {
                 link = self.attempt(due, link.take(), &mut place).await;
                 place.connected_set(link.is_some());
                 self.progress.notify_one();
@@ -149,8 +148,17 @@ impl Pool {
         }
     }
 
+    /// The next copy; none when there is nothing to do, or a stop was asked for.
+    async fn next(&self, place: &Place<Due>, shutdown: &Shutdown) -> Option<Due> {
+        tokio::select! {
+            biased;
+            () = shutdown.asked() => None,
+            due = place.next(self.settings.idle_time) => due,
+        }
+    }
+
     /// Makes one attempt with a copy; gives the connection back if it can be used again.
-    async fn attempt(&self, due: Due, link: Option<Link>, place: &mut Place) -> Option<Link> {
+    async fn attempt(&self, due: Due, link: Option<Link>, place: &mut Place<Due>) -> Option<Link> {
         if *place.destination() == Destination::Router {
             let outcomes = expand(&self.router, &due).await;
             self.complete(due, outcomes).await;

@@ -257,6 +257,19 @@ async fn a_peer_that_goes_in_the_middle_defers() {
 }
 
 #[tokio::test]
+async fn a_peer_that_does_not_answer_in_time_is_given_up() {
+    let behaviour = Behaviour { message_time: Duration::from_secs(60), ..pipelining() };
+    let server = FakeServer::start("127.0.0.1:0", behaviour).await;
+    let zone = Zone::new().mx("x.example", 10, "mx.x.example").a("mx.x.example", "127.0.0.1");
+    let mut settings = settings(zone.serve().await, server.address.port());
+    settings.times.data_termination = Duration::from_millis(200);
+    let system = System::start_with(settings).await;
+    let id = system.submit(Submission::by_mx(&["b@x.example"])).await;
+    let shown = system.queued(id, is_deferred).await;
+    assert_eq!(last_status(&shown), "4.4.2");
+}
+
+#[tokio::test]
 async fn a_slow_destination_does_not_hold_up_another() {
     let slow = Behaviour { message_time: Duration::from_secs(8), ..pipelining() };
     let slow = FakeServer::start("127.0.0.1:0", slow).await;
@@ -396,4 +409,16 @@ async fn a_stop_lets_workers_finish_what_they_have_in_hand() {
     let spool = system.stop().await;
     assert!(spool.show(id).is_none());
     assert_eq!(server.seen().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_crashes_its_worker_three_times_is_held_and_stops_nobody() {
+    let system = System::start(Zone::new(), 9).await;
+    let poison = system.submit(Submission::by(&["poison@here.example"], |_| NextHop::Unrouted)).await;
+    let sound = system.submit(Submission::by(&["bob@here.example"], |_| NextHop::Unrouted)).await;
+    system.finished(sound).await;
+    let shown = system.queued(poison, |shown| shown.held.is_some()).await;
+    assert_eq!(shown.strikes, 3);
+    let later = system.submit(Submission::by(&["bob@here.example"], |_| NextHop::Unrouted)).await;
+    system.finished(later).await;
 }

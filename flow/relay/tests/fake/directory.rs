@@ -1,4 +1,4 @@
-//! A directory of two accounts and an alias.
+//! A directory of two accounts, and of an address that crashes who asks for it.
 
 use std::collections::HashMap;
 
@@ -21,6 +21,7 @@ impl FakeDirectory {
     }
 
     fn find(&self, address: &Address) -> Resolution {
+        assert_ne!(address.key(), "poison@here.example", "as the test wants it");
         match address.domain() {
             Some(domain) if *domain == self.domain => {
                 self.addresses.get(&address.key()).cloned().unwrap_or(Resolution::Unknown)

@@ -176,6 +176,7 @@ impl Session {
     async fn start_tls(&mut self, behaviour: &Behaviour) -> Result<(), Over> {
         self.say("220 go").await?;
         let Some(acceptor) = &behaviour.tls else {
+            self.fill().await?;
             return self.say("this is no handshake").await;
         };
         let wire = self.wire.take().expect("only a handshake takes it");
@@ -216,10 +217,15 @@ impl Session {
 
     async fn chunk(&mut self, line: &str, behaviour: &Behaviour) -> Result<(), Over> {
         let bytes: usize = line.split(' ').nth(1).and_then(|size| size.parse().ok()).ok_or(Over)?;
-        while self.wire().buffer().len() < bytes {
-            self.fill().await?;
+        let mut chunk = Vec::with_capacity(bytes);
+        while chunk.len() < bytes {
+            let buffer = self.wire().buffer();
+            let piece = buffer.split_to(buffer.len().min(bytes - chunk.len()));
+            chunk.extend_from_slice(&piece);
+            if piece.is_empty() {
+                self.fill().await?;
+            }
         }
-        let chunk = self.wire().buffer().split_to(bytes);
         self.received(String::from_utf8_lossy(&chunk).into_owned(), behaviour).await
     }
 
