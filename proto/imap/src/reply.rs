@@ -52,7 +52,7 @@ pub enum Value {
 impl Reply {
     /// Reads a framed response line; `None` where it is malformed.
     pub fn parse(line: &Line) -> Option<Reply> {
-        let mut reader = Reader { text: &line.text, at: 0 };
+        let mut reader = Reader { text: &line.text, at: 0, in_code: false };
         if reader.eat("+") {
             reader.eat(" ");
             return Some(Reply::Continue(reader.rest()));
@@ -76,6 +76,8 @@ fn status(word: &[u8]) -> Option<Status> {
 struct Reader<'l> {
     text: &'l Bytes,
     at: usize,
+    /// In a response code `]` ends an atom; elsewhere it is part of one.
+    in_code: bool,
 }
 
 impl<'l> Reader<'l> {
@@ -107,6 +109,7 @@ impl<'l> Reader<'l> {
         let mut code = None;
         self.eat(" ");
         if self.eat("[") {
+            self.in_code = true;
             code = Some(self.values(b']', 0)?);
             self.eat(" ");
         }
@@ -164,7 +167,7 @@ impl<'l> Reader<'l> {
             if self.eat("\"") {
                 return Some(Value::String(text.into()));
             }
-            self.at += 1;
+            self.eat("\\").then_some(())?;
             text.push(*self.ahead().first()?);
             self.at += 1;
         }
@@ -181,19 +184,20 @@ impl<'l> Reader<'l> {
         Some(Value::String(literal))
     }
 
-    /// An atom, up to a blank or a bracket of a list; what stands in `[` and `]` belongs to it.
+    /// An atom, up to a blank or a bracket of a list. The section of `BODY[...]` belongs to it, with the
+    /// blanks, lists and strings in it.
     fn atom(&mut self) -> Option<Value> {
         let start = self.at;
-        let mut in_section = false;
-        while let Some(&byte) = self.ahead().first() {
-            match byte {
-                b'[' => in_section = true,
-                b']' if in_section => in_section = false,
-                b' ' | b'(' | b')' | b']' | b'"' if !in_section => break,
-                _ => {}
+        self.until(b" ()]\"[");
+        if self.text[start..self.at].eq_ignore_ascii_case(b"BODY") && self.eat("[") {
+            while !self.eat("]") {
+                match self.ahead().first()? {
+                    b'"' => drop(self.quoted()?),
+                    _ => self.at += 1,
+                }
             }
-            self.at += 1;
         }
+        self.until(if self.in_code { &b" ()\"]"[..] } else { b" ()\"" });
         let atom = self.text.slice(start..self.at);
         match &atom[..] {
             b"" => None,

@@ -1,4 +1,5 @@
 //! Every command: what it is parsed to, and what is answered to one that is malformed.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use bytes::Bytes;
 use imap::{
@@ -317,9 +318,9 @@ fn search_programs_nest() {
 
 #[test]
 fn search_strings_are_decoded_from_their_charset() {
-    let Ok(request) = Request::parse(&Line::new(Bytes::from_static(
-        b"a1 SEARCH CHARSET iso-8859-1 SUBJECT {1}\r\n\xe4",
-    ))) else {
+    let Ok(request) =
+        Request::parse(&Line::new(Bytes::from_static(b"a1 SEARCH CHARSET iso-8859-1 SUBJECT {1}\r\n\xe4")))
+    else {
         panic!("a search")
     };
     let expected = Search { by: Numbering::Sequence, key: SearchKey::Subject("ä".to_owned()) };

@@ -1,4 +1,5 @@
 //! Framing: where commands end, what becomes of literals, and what a peer cannot do.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use bytes::{Bytes, BytesMut};
 use imap::{Frame, FrameError, FrameLimits, Framer, LiteralDecision};

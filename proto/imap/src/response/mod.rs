@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use compact_str::CompactString;
 
-use crate::cursor::is_astring_char;
+use crate::cursor::is_atom_char;
 use crate::{Flag, MailboxName, StatusItem, Tag, utf7};
 
 pub use fetch::{FetchWriter, SectionData};
@@ -394,9 +394,10 @@ pub fn write_mailbox(out: &mut Vec<u8>, name: &str) {
     write_astring(out, utf7::encode(name).as_bytes());
 }
 
-/// Appends an atom, a quoted string or a literal, whichever is the first that can hold the bytes.
+/// Appends an atom, a quoted string or a literal, whichever is the first that can hold the bytes. An atom
+/// has no `]`, which the grammar allows but some clients do not.
 pub fn write_astring(out: &mut Vec<u8>, text: &[u8]) {
-    let atom = !text.is_empty() && text.iter().all(|&b| is_astring_char(b));
+    let atom = !text.is_empty() && text.iter().all(|&b| is_atom_char(b));
     if atom && !text.eq_ignore_ascii_case(b"NIL") {
         out.extend_from_slice(text);
     } else {
