@@ -14,6 +14,9 @@ use crate::{Destination, Failure, ResolverError};
 /// The role as which the relay calls other roles of its process.
 const RELAY: RoleName = RoleName::new("relay");
 
+/// What an operator reads in the queue where nothing may leave.
+const REMOTE_OFF: &str = "mail for other hosts waits here: relay.remote is off and no route names its domain";
+
 /// Opens connections.
 pub(crate) struct Connector {
     settings: RelaySettings,
@@ -46,6 +49,7 @@ impl Connector {
                 let name = address.ip().to_string();
                 self.open_tcp(&Target { name, address: *address, protocol: Protocol::Lmtp }).await
             }
+            (Destination::Mx(_), _) if !self.settings.remote => Err(Failure::temporary(7, 1, REMOTE_OFF)),
             (Destination::Mx(domain), _) => {
                 let hosts = self.dns.exchangers(domain, &self.ours).await?;
                 self.open_any(&hosts, self.settings.smtp_port).await

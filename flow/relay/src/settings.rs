@@ -23,6 +23,9 @@ pub struct RelaySettings {
     pub hello_name: String,
     /// Other names under which hosts of this system stand in MX records, for the detection of loops.
     pub own_names: Vec<String>,
+    /// Whether mail may go to the hosts that MX records name. Where not, it waits; configured routes are used all the
+    /// same.
+    pub remote: bool,
     /// Where accounts' mail goes.
     pub lmtp: Endpoint,
     /// The port of mail exchangers: 25, but in tests.
@@ -52,6 +55,7 @@ impl Default for RelaySettings {
         Self {
             hello_name: "localhost".into(),
             own_names: Vec::new(),
+            remote: true,
             lmtp: Endpoint::Pipe(RoleName::new("lmtpd")),
             smtp_port: 25,
             resolver: ResolverSettings::default(),
