@@ -233,9 +233,13 @@ impl Pool {
 
     async fn complete(&self, due: Due, outcomes: Vec<Outcome>) {
         outcomes.iter().for_each(|outcome| log_outcome(&due, outcome));
-        if let Err(error) = self.spool.complete(due, outcomes, Timestamp::now()).await {
-            error.fault().log("recording what came of a message", &error);
-            *self.broken.lock() = Some(error);
+        match self.spool.complete(due, outcomes, Timestamp::now()).await {
+            Ok(_) => {}
+            Err(SpoolError::NotFound(queue_id)) => tracing::info!(%queue_id, "deleted while it was attempted"),
+            Err(error) => {
+                error.fault().log("recording what came of a message", &error);
+                *self.broken.lock() = Some(error);
+            }
         }
         self.progress.notify_one();
     }
