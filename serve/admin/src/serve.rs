@@ -4,9 +4,11 @@ use crate::router::{AdminHandles, router};
 use net::Shutdown;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tokio::net::UnixListener;
+use std::time::Duration;
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
 
 /// Why the socket cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +21,8 @@ pub struct ServeError {
 /// Serves the API at `path` until `shutdown`, then removes the socket.
 ///
 /// The caller owns the data directory: a socket that lies there is a dead process's and is replaced.
-/// The directory is its owner's alone (0700), so that nobody gets at the socket before its mode is set.
+/// It is for this process's user and root alone: by its mode (0600), and by who each caller is, for
+/// those who come before the mode is set.
 pub async fn serve(path: &Path, handles: AdminHandles, shutdown: Shutdown) -> Result<(), ServeError> {
     let failed = |source| ServeError { path: path.to_owned(), source };
     let listener = listen(path).map_err(failed)?;
@@ -29,12 +32,46 @@ pub async fn serve(path: &Path, handles: AdminHandles, shutdown: Shutdown) -> Re
     served.map_err(failed)
 }
 
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// Hears its own user and root alone.
+struct OwnersListener {
+    socket: UnixListener,
+    owner: u32,
+}
+
+impl axum::serve::Listener for OwnersListener {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, address)) if self.is_owner(&stream) => return (stream, address),
+                Ok(_) => tracing::warn!("somebody else at the admin socket was turned away"),
+                Err(error) => {
+                    tracing::warn!(%error, "accepting on the admin socket");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+impl OwnersListener {
+    fn is_owner(&self, stream: &UnixStream) -> bool {
+        stream.peer_cred().is_ok_and(|caller| caller.uid() == self.owner || caller.uid() == 0)
+    }
+}
+
+fn listen(path: &Path) -> io::Result<OwnersListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(path)?;
+    let socket = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
+    Ok(OwnersListener { socket, owner: fs::metadata(path)?.uid() })
 }
