@@ -71,6 +71,8 @@ pub const AUTH_FAILURES_MAX: u32 = 3;
 
 /// Bytes of one command without its streamed literals.
 pub const IMAP_COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// Bytes read ahead of the command that runs; a whole command must fit.
+pub const IMAP_INPUT_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a literal that is buffered as part of a command.
 pub const IMAP_LITERAL_BUFFERED_BYTES_MAX: usize = 16 * 1024;
 /// Depth of nesting in a SEARCH program.

@@ -51,7 +51,8 @@ impl Session {
         tls: Option<TlsAcceptor>,
         settings: ImapSettings,
     ) -> Self {
-        let channel = Channel::new(Wire::new(connection));
+        let wire = Wire::new(connection).with_buffer_bytes_max(limits::IMAP_INPUT_BYTES_MAX);
+        let channel = Channel::new(wire);
         let state = State::ExpectLogin;
         Self {
             channel,

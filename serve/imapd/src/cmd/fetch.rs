@@ -160,12 +160,14 @@ async fn write_message(
     if plan.seen.contains(row.uid) {
         fetch.flags(flags_shown(row, &selected.recent));
     }
-    for item in plan.items {
-        write_item(&mut FetchWriter::resume(out.pieces()), selected, row, material, item);
+    let Some((first, rest)) = plan.items.split_first() else { return Ok(fetch.end()) };
+    write_item(&mut fetch, selected, row, material, first);
+    for item in rest {
         out.relieve().await?;
+        write_item(&mut FetchWriter::resume(out.pieces()), selected, row, material, item);
     }
     FetchWriter::resume(out.pieces()).end();
-    Ok(())
+    Ok(out.relieve().await?)
 }
 
 fn write_item(
