@@ -49,7 +49,9 @@ impl Connector {
                 let name = address.ip().to_string();
                 self.open_tcp(&Target { name, address: *address, protocol: Protocol::Lmtp }).await
             }
-            (Destination::Mx(_), _) if !self.settings.remote => Err(Failure::temporary(7, 1, REMOTE_OFF)),
+            (away, _) if !self.settings.remote && is_unconfigured(away) => {
+                Err(Failure::temporary(7, 1, REMOTE_OFF))
+            }
             (Destination::Mx(domain), _) => {
                 let hosts = self.dns.exchangers(domain, &self.ours).await?;
                 self.open_any(&hosts, self.settings.smtp_port).await
@@ -132,6 +134,15 @@ impl Connector {
 impl Target {
     fn remote(&self) -> String {
         format!("{}[{}]", self.name, self.address)
+    }
+}
+
+/// Another system that the sender alone has named.
+fn is_unconfigured(destination: &Destination) -> bool {
+    match destination {
+        Destination::Mx(_) => true,
+        Destination::Host { host, .. } => host.starts_with('['),
+        Destination::Lmtp | Destination::Router => false,
     }
 }
 

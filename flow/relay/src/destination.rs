@@ -12,9 +12,9 @@ pub enum Destination {
     Lmtp,
     /// The mail exchangers of a domain.
     Mx(Domain),
-    /// A host that a configured route names, without regard to MX records.
+    /// A host that a configured route or an address literal names, without regard to MX records.
     Host {
-        /// A host name or an IP address.
+        /// A host name or an IP address; in brackets, an address literal (RFC 5321 4.1.3).
         host: String,
         /// Its port.
         port: u16,
@@ -40,7 +40,7 @@ impl fmt::Display for Destination {
             Self::Lmtp => f.write_str("lmtp"),
             Self::Router => f.write_str("router"),
             Self::Mx(domain) => write!(f, "{domain}"),
-            Self::Host { host, port } => write!(f, "[{host}]:{port}"),
+            Self::Host { host, port } => write!(f, "{host}:{port}"),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Dns {
 
     /// The addresses of a host.
     pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
-        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        if let Some(address) = literal_address(host) {
             return Ok(vec![address]);
         }
         match self.resolver.lookup_ip(absolute(host)).await {
@@ -115,6 +115,12 @@ impl Dns {
             Err(error) => Err(Failure::temporary(4, 3, format!("looking up {host}: {error}"))),
         }
     }
+}
+
+/// An IP address, also as an address literal (RFC 5321 4.1.3).
+fn literal_address(host: &str) -> Option<IpAddr> {
+    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    inside.strip_prefix("IPv6:").unwrap_or(inside).parse().ok()
 }
 
 fn name_servers(servers: &[SocketAddr]) -> Vec<NameServerConfig> {
@@ -224,6 +230,15 @@ mod tests {
         let failure = hosts(vec![mx(10, "ME.example."), mx(20, "a.example.")], &["me.example"]).unwrap_err();
         assert!(failure.is_permanent);
         assert_eq!(failure.status.to_string(), "5.4.6");
+    }
+
+    #[test]
+    fn addresses_and_address_literals_are_not_looked_up() {
+        let found = |host| literal_address(host).map(|address| address.to_string());
+        assert_eq!(found("192.0.2.1").as_deref(), Some("192.0.2.1"));
+        assert_eq!(found("[192.0.2.1]").as_deref(), Some("192.0.2.1"));
+        assert_eq!(found("[IPv6:2001:db8::1]").as_deref(), Some("2001:db8::1"));
+        assert_eq!(found("x.example"), None);
     }
 
     #[test]

@@ -235,7 +235,9 @@ impl Pool {
         outcomes.iter().for_each(|outcome| log_outcome(&due, outcome));
         match self.spool.complete(due, outcomes, Timestamp::now()).await {
             Ok(_) => {}
-            Err(SpoolError::NotFound(queue_id)) => tracing::info!(%queue_id, "deleted while it was attempted"),
+            Err(SpoolError::NotFound(queue_id)) => {
+                tracing::info!(%queue_id, "deleted while it was attempted")
+            }
             Err(error) => {
                 error.fault().log("recording what came of a message", &error);
                 *self.broken.lock() = Some(error);

@@ -422,3 +422,22 @@ async fn a_message_that_crashes_its_worker_three_times_is_held_and_stops_nobody(
     let later = system.submit(Submission::by(&["bob@here.example"], |_| NextHop::Unrouted)).await;
     system.finished(later).await;
 }
+
+#[tokio::test]
+async fn where_mail_may_not_leave_only_configured_hosts_are_called() {
+    let server = FakeServer::start("127.0.0.1:0", pipelining()).await;
+    let port = server.address.port();
+    let zone = Zone::new().mx("x.example", 10, "mx.x.example").a("mx.x.example", "127.0.0.1");
+    let settings = settings(zone.serve().await, port);
+    let system = System::start_with(RelaySettings { remote: false, ..settings }).await;
+    let host = |host: &str| NextHop::Host { host: host.into(), port };
+    let by_mx = system.submit(Submission::by_mx(&["b@x.example"])).await;
+    let by_literal = system.submit(Submission::by(&["b@[127.0.0.1]"], |_| host("[127.0.0.1]"))).await;
+    for id in [by_mx, by_literal] {
+        let shown = system.queued(id, is_deferred).await;
+        assert_eq!(last_status(&shown), "4.7.1");
+    }
+    let configured = system.submit(Submission::by(&["b@y.example"], |_| host("127.0.0.1"))).await;
+    system.finished(configured).await;
+    assert_eq!(server.seen().messages.len(), 1);
+}

@@ -13,7 +13,7 @@ const SMTP_PORT: u16 = 25;
 pub(crate) fn next_hop(address: &Address, settings: &RouteSettings) -> NextHop {
     let domain = match address.host() {
         Host::Domain(domain) => domain,
-        Host::Literal(literal) => return literal_hop(&literal.to_string(), settings),
+        Host::Literal(literal) => return literal_hop(literal.to_string(), settings),
     };
     let fixed = fixed_for(domain, &settings.fixed).map(|fixed| &fixed.to);
     match fixed.or(settings.smart_host.as_ref()) {
@@ -22,10 +22,10 @@ pub(crate) fn next_hop(address: &Address, settings: &RouteSettings) -> NextHop {
     }
 }
 
-fn literal_hop(literal: &str, settings: &RouteSettings) -> NextHop {
-    let inside = literal.trim_start_matches('[').trim_end_matches(']');
-    let host = inside.strip_prefix("IPv6:").unwrap_or(inside).into();
-    settings.smart_host.as_ref().map_or(NextHop::Host { host, port: SMTP_PORT }, host_hop)
+/// The host keeps its brackets: so one sees that a sender named it and not the configuration.
+fn literal_hop(literal: String, settings: &RouteSettings) -> NextHop {
+    let direct = || NextHop::Host { host: literal.into(), port: SMTP_PORT };
+    settings.smart_host.as_ref().map_or_else(direct, host_hop)
 }
 
 fn host_hop(host: &SmartHost) -> NextHop {
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn an_address_literal_is_its_own_next_hop() {
         let settings = RouteSettings::default();
-        assert_eq!(hop("a@[192.0.2.1]", &settings), host("192.0.2.1", 25));
-        assert_eq!(hop("a@[IPv6:2001:db8::1]", &settings), host("2001:db8::1", 25));
+        assert_eq!(hop("a@[192.0.2.1]", &settings), host("[192.0.2.1]", 25));
+        assert_eq!(hop("a@[IPv6:2001:db8::1]", &settings), host("[IPv6:2001:db8::1]", 25));
     }
 }
