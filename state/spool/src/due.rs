@@ -3,10 +3,12 @@
 use address::{Address, MailParams, Recipient, ReversePath};
 use jiff::Timestamp;
 
+use crate::claim::Claim;
 use crate::queue_id::QueueId;
 use crate::routed::{NextHop, Origin};
 
-/// A copy of a message for some of its recipients, all with the same next hop, claimed for one worker.
+/// A copy of a message for some of its recipients, all with the same next hop, claimed for one worker. All accounts of
+/// this system count as one next hop.
 ///
 /// The worker ends with [`crate::Spool::complete`]. Dropped without that, the recipients are due again; dropped by a
 /// panic, the message gets a strike as well, and after three it is held.
@@ -26,6 +28,7 @@ pub struct Due {
     pub next_hop: NextHop,
     /// For whom it is; at least one.
     pub recipients: Vec<DueRecipient>,
+    pub(crate) claim: Claim,
 }
 
 /// One recipient of a [`Due`].
@@ -41,4 +44,6 @@ pub struct DueRecipient {
     pub attempts: u32,
     /// When it expires.
     pub expires: Timestamp,
+    /// The sender has heard of the delay.
+    pub delay_reported: bool,
 }

@@ -10,17 +10,22 @@
 
 mod accept;
 mod audit;
+mod claim;
 mod codec;
+mod complete;
 mod due;
 mod entry;
 mod error;
 mod outcome;
 mod queue;
 mod queue_id;
+mod record;
+mod reports;
 mod routed;
 mod settings;
 mod shown;
 mod spool;
+mod store;
 
 pub use accept::Accepted;
 pub use audit::{AuditEvent, AuditNote, TraceEvent};

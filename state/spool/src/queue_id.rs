@@ -32,11 +32,6 @@ impl QueueId {
         Self((now.as_millisecond().max(0) as u64) << COUNTER_BITS)
     }
 
-    /// The id after this one.
-    pub(crate) fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-
     /// As a number, for keys and records.
     pub fn as_u64(self) -> u64 {
         self.0
@@ -112,7 +107,8 @@ mod tests {
     fn later_ids_sort_behind_earlier_ones_as_text_too() {
         let early = QueueId::first_of(Timestamp::from_millisecond(1_700_000_000_000).unwrap());
         let late = QueueId::first_of(Timestamp::from_millisecond(1_700_000_000_001).unwrap());
-        assert!(early.next() < late);
-        assert!(early.next().to_string() < late.to_string());
+        let next = QueueId(early.0 + 1);
+        assert!(early < next && next < late);
+        assert!(early.to_string() < next.to_string() && next.to_string() < late.to_string());
     }
 }

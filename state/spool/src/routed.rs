@@ -90,6 +90,8 @@ pub struct Routed {
     pub body: Body,
     /// One for each copy; none is refused.
     pub routes: Vec<Route>,
+    /// Why it is to be held from the start, if it is.
+    pub hold: Option<String>,
     /// What the hops before have to say for the audit.
     pub notes: Vec<AuditNote>,
 }

@@ -1,120 +1,373 @@
 //! The handle by which all others use the queue.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use disk::{Body, Disk};
+use disk::{Body, BodyFile, Disk};
 use jiff::Timestamp;
+use journal::{
+    FjallView, Journal, JournalError, KeyRange, LocalJournal, Order, Sequencer, SequencerHandle,
+    SequencerSettings, View,
+};
+use parking_lot::Mutex;
+use report::DsnRecipient;
 
-use crate::accept::Accepted;
-use crate::audit::TraceEvent;
-use crate::due::Due;
+use crate::accept::{Accepted, prepare, unpack};
+use crate::audit::{AuditEvent, AuditNote, TraceEvent};
+use crate::claim::Claim;
+use crate::codec::note_decode;
+use crate::complete::{Consequences, Judge};
+use crate::due::{Due, DueRecipient};
+use crate::entry::{Entry, Stored};
 use crate::error::SpoolError;
 use crate::outcome::{Completed, Outcome};
+use crate::queue::{Group, Queue};
 use crate::queue_id::QueueId;
+use crate::reports::{Writer, by_action};
 use crate::routed::Routed;
 use crate::settings::SpoolSettings;
 use crate::shown::{Shown, SpoolStat};
+use crate::store::{
+    AUDIT, Adjust, BodyDir, Command, Incoming, MESSAGE_IDS, Reply, SpoolStore, TABLES, audit_key_parse,
+    message_id_key, spool_note,
+};
 
 /// The queue. Cheap to clone.
 #[derive(Clone)]
-pub struct Spool {}
+pub struct Spool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: SpoolSettings,
+    queue: Arc<Queue>,
+    store: SequencerHandle<SpoolStore>,
+    sequencer: Mutex<Option<Sequencer<SpoolStore>>>,
+    journal: Arc<dyn Journal>,
+    view: Arc<dyn View>,
+    bodies: BodyDir,
+    /// The last queue id given out.
+    last: AtomicU64,
+}
 
 impl Spool {
     /// Opens the queue in `settings.dir`, making it if there is none. Blocks until it is as the last process left it.
     pub fn open(settings: SpoolSettings, disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
-        let _ = (settings, disk);
-        unimplemented!("open")
+        disk.create_dir(&settings.dir).map_err(dir_error)?;
+        let view = FjallView::open(&settings.dir.join("view"), &TABLES)?;
+        Self::open_on(settings, disk, Arc::new(view))
+    }
+
+    /// The same with a view in memory, made from the whole journal; for tests on a disk that is not real.
+    pub fn open_in_memory(settings: SpoolSettings, disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
+        Self::open_on(settings, disk, Arc::new(journal::MemoryView::new(&TABLES)))
+    }
+
+    fn open_on(
+        settings: SpoolSettings,
+        disk: Arc<dyn Disk>,
+        view: Arc<dyn View>,
+    ) -> Result<Self, SpoolError> {
+        let bodies = BodyDir { disk: disk.clone(), dir: settings.dir.join("bodies") };
+        disk.create_dir(&bodies.dir).map_err(dir_error)?;
+        let journal = open_journal(&settings, disk, &*view)?;
+        let queue = Arc::new(Queue::default());
+        let first_wait = settings.back_off(1);
+        let store = SpoolStore::new(queue.clone(), bodies.clone(), settings.strikes_max, first_wait);
+        let sequencer =
+            Sequencer::open(store, journal.clone(), view.clone(), SequencerSettings::new("spool"))?;
+        if journal.damage().is_empty() {
+            bodies.sweep(&queue).map_err(dir_error)?;
+        }
+        let last = AtomicU64::new(last_queue_id(&*view)?);
+        let (store, sequencer) = (sequencer.handle(), Mutex::new(Some(sequencer)));
+        Ok(Self { inner: Arc::new(Inner { settings, queue, store, sequencer, journal, view, bodies, last }) })
     }
 
     /// A name for a message that is about to come in.
     pub fn queue_id_next(&self, now: Timestamp) -> QueueId {
-        let _ = now;
-        unimplemented!("queue_id_next")
+        let first = QueueId::first_of(now).as_u64();
+        let next = |last: u64| Some(first.max(last + 1));
+        let last = self.inner.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let last = last.expect("the closure always gives a number");
+        QueueId::from_u64(first.max(last + 1))
     }
 
     /// Makes a message durable and takes responsibility for it.
     pub async fn accept(&self, routed: Routed) -> Result<Accepted, SpoolError> {
-        let _ = routed;
-        unimplemented!("accept")
+        let queue_id = routed.queue_id;
+        let bodies = self.inner.bodies.clone();
+        // A large body is copied to a file and synced: not on this thread.
+        let incoming = match routed.body.is_file() {
+            true => blocking(queue_id, move || prepare(routed, &bodies)).await?,
+            false => prepare(routed, &bodies)?,
+        };
+        match self.inner.store.submit(Command::Accept(Box::new(incoming))).await? {
+            Reply::Accepted(accepted) => {
+                metrics::counter!("tartan_spool_accepted_total").increment(1);
+                Ok(accepted)
+            }
+            Reply::Taken(queue_id) => Err(SpoolError::Taken(queue_id)),
+            _ => unreachable!("an accept is answered so"),
+        }
     }
 
-    /// Claims up to `max` copies that are due at `now`, oldest attempts first.
+    /// Claims up to `max` copies that are due at `now`, oldest attempts first. None once the store has failed: what
+    /// cannot be recorded must not be tried.
     pub fn due(&self, now: Timestamp, max: usize) -> Vec<Due> {
-        let _ = (now, max);
-        unimplemented!("due")
+        if self.failure().is_some() {
+            return Vec::new();
+        }
+        self.inner.queue.claim(now, max).into_iter().map(|group| self.due_of(group)).collect()
     }
 
-    /// Waits until something may be due. Wakes for each new message, and by the clock.
+    fn due_of(&self, group: Group) -> Due {
+        let Group { entry, indexes } = group;
+        let expires = entry.expires(self.inner.settings.expire_after);
+        let recipients: Vec<_> = indexes.iter().map(|index| due_recipient(&entry, *index, expires)).collect();
+        let first = &entry.recipients[indexes[0] as usize];
+        Due {
+            queue_id: entry.queue_id,
+            origin: entry.origin.clone(),
+            reverse_path: entry.reverse_path.clone(),
+            params: entry.params.clone(),
+            bytes: entry.bytes,
+            next_hop: first.route.next_hop.clone(),
+            recipients,
+            claim: self.claim(entry.queue_id, indexes),
+        }
+    }
+
+    fn claim(&self, queue_id: QueueId, indexes: Vec<u32>) -> Claim {
+        Claim { queue: self.inner.queue.clone(), store: self.inner.store.clone(), queue_id, indexes }
+    }
+
+    /// Waits until something is due by the clock, or the store has failed. Others may be quicker to claim it.
     pub async fn wait_due(&self) {
-        unimplemented!("wait_due")
+        while self.failure().is_none() {
+            let now = Timestamp::now();
+            let Some(next) = self.inner.queue.next() else {
+                self.inner.queue.changed().await;
+                continue;
+            };
+            let Ok(wait) = std::time::Duration::try_from(next.duration_since(now)) else { return };
+            if wait.is_zero() {
+                return;
+            }
+            // Either way it looks again.
+            let _ = tokio::time::timeout(wait, self.inner.queue.changed()).await;
+        }
+    }
+
+    /// What keeps the queue from taking anything, if something does: it must be opened again.
+    pub fn failure(&self) -> Option<SpoolError> {
+        self.inner.store.failure().map(SpoolError::from)
     }
 
     /// The message's body.
     pub async fn body(&self, queue_id: QueueId) -> Result<Body, SpoolError> {
-        let _ = queue_id;
-        unimplemented!("body")
+        let entry = self.inner.queue.entry(queue_id).ok_or(SpoolError::NotFound(queue_id))?;
+        let inner = self.inner.clone();
+        blocking(queue_id, move || inner.body_read(&entry)).await
     }
 
     /// Makes durable what came of a copy, with the audit and the reports that follow from it. Recipients without an
     /// outcome are due again as if nothing had been tried.
+    ///
+    /// `NotFound` if an operator has deleted the message meanwhile: nothing is left to record.
     pub async fn complete(
         &self,
         due: Due,
         outcomes: Vec<Outcome>,
         now: Timestamp,
     ) -> Result<Completed, SpoolError> {
-        let _ = (due, outcomes, now);
-        unimplemented!("complete")
+        let judge = Judge { due: &due, settings: &self.inner.settings, now };
+        let Consequences { progressed, mut notes, reported } = judge.consequences(outcomes);
+        if progressed.changed.is_empty() {
+            return Ok(Completed::default());
+        }
+        let reports = self.reports(&due, by_action(reported), now, &mut notes).await?;
+        let claim = Box::new(due.claim);
+        match self.inner.store.submit(Command::Complete { claim, progressed, notes, reports }).await? {
+            Reply::Completed(completed) => Ok(completed),
+            Reply::NotFound(queue_id) => Err(SpoolError::NotFound(queue_id)),
+            _ => unreachable!("a complete is answered so"),
+        }
     }
 
-    /// Keeps a message from being tried until it is released.
+    /// Writes the reports about a copy, one for each group of recipients, and notes them.
+    async fn reports(
+        &self,
+        due: &Due,
+        groups: Vec<Vec<DsnRecipient>>,
+        now: Timestamp,
+        notes: &mut Vec<AuditNote>,
+    ) -> Result<Vec<Incoming>, SpoolError> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Inner { settings, bodies, .. } = &*self.inner;
+        let body = self.body_or_nothing(due.queue_id).await?;
+        let writer = Writer { due, hostname: &settings.hostname, now, body: &body, bodies };
+        let mut reports = Vec::new();
+        for recipients in groups {
+            let queue_id = self.queue_id_next(now);
+            reports.push(writer.write(queue_id, &recipients)?);
+            let text = format!("{:?} report={queue_id} to={}", recipients[0].action, due.reverse_path);
+            notes.push(spool_note(now, AuditEvent::Reported, text));
+            metrics::counter!("tartan_spool_reports_total").increment(1);
+        }
+        Ok(reports)
+    }
+
+    /// The message's body; nothing if it is damaged, so that its sender can be told all the same.
+    async fn body_or_nothing(&self, queue_id: QueueId) -> Result<Body, SpoolError> {
+        match self.body(queue_id).await {
+            Err(SpoolError::BodyDamaged(_) | SpoolError::Body { .. }) => Ok(Body::from_bytes("\r\n")),
+            other => other,
+        }
+    }
+
+    /// Keeps a message from being tried until [`Spool::retry`] lets it go on.
     pub async fn hold(&self, queue_id: QueueId, reason: &str, now: Timestamp) -> Result<(), SpoolError> {
-        let _ = (queue_id, reason, now);
-        unimplemented!("hold")
+        self.change(Command::Adjust { queue_id, adjust: Adjust::Hold(reason.to_owned()), now }).await
     }
 
     /// Lets a held message go on, forgives its strikes, and makes it due at once.
     pub async fn retry(&self, queue_id: QueueId, now: Timestamp) -> Result<(), SpoolError> {
-        let _ = (queue_id, now);
-        unimplemented!("retry")
+        self.change(Command::Adjust { queue_id, adjust: Adjust::Retry, now }).await
     }
 
     /// Deletes a message; nobody is told.
     pub async fn delete(&self, queue_id: QueueId, now: Timestamp) -> Result<(), SpoolError> {
-        let _ = (queue_id, now);
-        unimplemented!("delete")
+        self.change(Command::Delete { queue_id, now }).await
+    }
+
+    async fn change(&self, command: Command) -> Result<(), SpoolError> {
+        match self.inner.store.submit(command).await? {
+            Reply::NotFound(queue_id) => Err(SpoolError::NotFound(queue_id)),
+            _ => Ok(()),
+        }
     }
 
     /// All messages in the queue, oldest first.
     pub fn list(&self) -> Vec<Shown> {
-        unimplemented!("list")
+        self.inner.queue.entries().iter().map(|entry| entry.shown()).collect()
     }
 
     /// One message.
     pub fn show(&self, queue_id: QueueId) -> Option<Shown> {
-        let _ = queue_id;
-        unimplemented!("show")
+        self.inner.queue.entry(queue_id).map(|entry| entry.shown())
     }
 
     /// The way of a message, oldest step first; it outlives the message.
     pub fn trace(&self, queue_id: QueueId) -> Result<Vec<TraceEvent>, SpoolError> {
-        let _ = queue_id;
-        unimplemented!("trace")
+        let rows = self.inner.view.scan(AUDIT, KeyRange::prefix(&queue_id.key()), Order::Forward)?;
+        rows.map(|row| {
+            let (key, value) = row?;
+            Ok(trace_event(queue_id, &key, &value)?)
+        })
+        .collect()
     }
 
     /// The messages that had this `Message-ID` (with or without its angle brackets), oldest first.
     pub fn message_id_find(&self, message_id: &str) -> Result<Vec<QueueId>, SpoolError> {
-        let _ = message_id;
-        unimplemented!("message_id_find")
+        let message_id = message_id.trim().trim_start_matches('<').trim_end_matches('>');
+        let prefix = message_id_key(message_id, None);
+        let rows = self.inner.view.scan(MESSAGE_IDS, KeyRange::prefix(&prefix), Order::Forward)?;
+        let queue_id = |key: &[u8]| key.get(prefix.len()..)?.try_into().ok().map(u64::from_be_bytes);
+        let ids = rows.map(|row| Ok(row.map(|(key, _)| queue_id(&key).map(QueueId::from_u64))?));
+        ids.filter_map(Result::transpose).collect()
     }
 
     /// The queue in numbers.
     pub fn stat(&self) -> SpoolStat {
-        unimplemented!("stat")
+        self.inner.queue.stat()
     }
 
     /// Ends in good order: what waits is answered, nothing more is taken. Other clones get errors.
     pub fn stop(&self) -> Result<(), SpoolError> {
-        unimplemented!("stop")
+        let sequencer = self.inner.sequencer.lock().take();
+        let stopped = sequencer.map_or(Ok(()), Sequencer::stop);
+        self.inner.queue.wake();
+        Ok(stopped?)
     }
+}
+
+impl Inner {
+    fn body_read(&self, entry: &Entry) -> Result<Body, SpoolError> {
+        let queue_id = entry.queue_id;
+        let failed = |error| SpoolError::Body { queue_id, error: Arc::new(error) };
+        match entry.body {
+            Stored::File => {
+                let file = BodyFile::open(self.bodies.disk.clone(), self.bodies.path(queue_id));
+                Ok(Body::from_file(file.map_err(failed)?))
+            }
+            Stored::Journal(packing, place) => {
+                let place = place.ok_or(SpoolError::BodyDamaged(queue_id))?;
+                let stored = self.journal.record_read(&place).map_err(|error| match error {
+                    JournalError::RecordDamaged(_) => SpoolError::BodyDamaged(queue_id),
+                    error => error.into(),
+                })?;
+                let bytes = unpack(packing, stored, entry.bytes).ok_or(SpoolError::BodyDamaged(queue_id))?;
+                Ok(Body::from_bytes(bytes))
+            }
+        }
+    }
+}
+
+fn open_journal(
+    settings: &SpoolSettings,
+    disk: Arc<dyn Disk>,
+    view: &dyn View,
+) -> Result<Arc<dyn Journal>, SpoolError> {
+    let journal = journal::JournalSettings { store: "spool", ..settings.journal.clone() };
+    let dir: &Path = &settings.dir.join("journal");
+    Ok(Arc::new(LocalJournal::open(disk, dir, journal, view.applied_lsn())?))
+}
+
+/// The largest queue id that the audit knows.
+fn last_queue_id(view: &dyn View) -> Result<u64, SpoolError> {
+    let last = view.scan(AUDIT, KeyRange::all(), Order::Reverse)?.next().transpose()?;
+    Ok(last.and_then(|(key, _)| audit_key_parse(&key)).map_or(0, |(queue_id, _)| queue_id.as_u64()))
+}
+
+fn due_recipient(entry: &Entry, index: u32, expires: Timestamp) -> DueRecipient {
+    let copy = &entry.recipients[index as usize];
+    DueRecipient {
+        index,
+        recipient: copy.route.recipient.clone(),
+        address: copy.route.address().clone(),
+        attempts: copy.progress.attempts,
+        expires,
+        delay_reported: copy.progress.delay_reported,
+    }
+}
+
+fn trace_event(queue_id: QueueId, key: &[u8], value: &[u8]) -> Result<TraceEvent, journal::StoreError> {
+    let note = note_decode(value)?;
+    let (_, lsn) = audit_key_parse(key).ok_or(journal::DecodeError::Truncated)?;
+    Ok(TraceEvent {
+        time: note.time,
+        queue_id,
+        role: note.role.into(),
+        session: note.session.map(String::from),
+        event: note.event,
+        text: note.text,
+        source: format!("spool record {lsn}"),
+    })
+}
+
+fn dir_error(error: std::io::Error) -> SpoolError {
+    SpoolError::Dir(Arc::new(error))
+}
+
+/// Runs what blocks on a thread made for it.
+async fn blocking<T: Send + 'static>(
+    queue_id: QueueId,
+    work: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
+) -> Result<T, SpoolError> {
+    let lost = |error| SpoolError::Body { queue_id, error: Arc::new(std::io::Error::other(error)) };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(lost(error)))
 }

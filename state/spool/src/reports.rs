@@ -1,0 +1,155 @@
+//! When the sender hears something, and what (RFC 3461 5 and 6).
+
+use address::{Address, BodyKind, MailParams, Notify, Recipient, Ret, ReversePath};
+use disk::Body;
+use jiff::Timestamp;
+use report::{Dsn, DsnAction, DsnRecipient, Original};
+
+use crate::accept::{header, pack};
+use crate::audit::AuditEvent;
+use crate::due::{Due, DueRecipient};
+use crate::entry::{Copy, Entry};
+use crate::error::SpoolError;
+use crate::outcome::{Delivery, Diagnostic};
+use crate::queue_id::QueueId;
+use crate::routed::{NextHop, Origin, Route};
+use crate::store::{BodyDir, Incoming, spool_note};
+
+/// A recipient that something may be reported about.
+#[derive(Debug, Clone)]
+pub(crate) struct Reported {
+    pub wanted: bool,
+    pub dsn: DsnRecipient,
+}
+
+impl Reported {
+    fn new(recipient: &DueRecipient, action: DsnAction, said: &Diagnostic, now: Timestamp) -> Self {
+        let notify = recipient.recipient.notify;
+        let wanted = match action {
+            DsnAction::Failed => notify.on_failure(),
+            DsnAction::Delayed => notify.on_delay(),
+            DsnAction::Delivered | DsnAction::Relayed | DsnAction::Expanded => notify.on_success(),
+        };
+        let dsn = DsnRecipient {
+            orcpt: recipient.recipient.orcpt.clone(),
+            final_recipient: recipient.address.clone(),
+            action,
+            status: said.status.to_string(),
+            remote_mta: said.remote.as_ref().map(ToString::to_string),
+            diagnostic: Some(said.line()),
+            last_attempt: Some(now),
+            will_retry_until: (action == DsnAction::Delayed).then_some(recipient.expires),
+        };
+        Self { wanted, dsn }
+    }
+
+    pub fn failed(recipient: &DueRecipient, said: &Diagnostic, now: Timestamp) -> Self {
+        Self::new(recipient, DsnAction::Failed, said, now)
+    }
+
+    pub fn delayed(recipient: &DueRecipient, said: &Diagnostic, now: Timestamp) -> Self {
+        Self::new(recipient, DsnAction::Delayed, said, now)
+    }
+
+    /// A relay that knows DSN reports by itself (RFC 3461 5.2.1); of one that does not, we say that it took the message
+    /// (RFC 3461 5.2.2).
+    pub fn delivered(recipient: &DueRecipient, how: Delivery, said: &Diagnostic, now: Timestamp) -> Self {
+        let action = if how == Delivery::Final { DsnAction::Delivered } else { DsnAction::Relayed };
+        let reported = Self::new(recipient, action, said, now);
+        Self { wanted: reported.wanted && how != Delivery::Relayed, ..reported }
+    }
+}
+
+/// Whether the sender hears of it: there is one, and it wants to. A message without a sender is a report itself, or wants
+/// no answer (RFC 5321 6.1).
+pub(crate) fn report_due(reverse_path: &ReversePath, reported: &Reported) -> bool {
+    !reverse_path.is_null() && reported.wanted
+}
+
+/// A report to be written: the recipients of one action.
+pub(crate) struct Writer<'a> {
+    pub due: &'a Due,
+    pub hostname: &'a str,
+    pub now: Timestamp,
+    /// The message that is reported about.
+    pub body: &'a Body,
+    pub bodies: &'a BodyDir,
+}
+
+/// Sorts what is reported by action: a report is about one.
+pub(crate) fn by_action(reported: Vec<Reported>) -> Vec<Vec<DsnRecipient>> {
+    let mut groups: Vec<Vec<DsnRecipient>> = Vec::new();
+    for Reported { dsn, .. } in reported {
+        match groups.iter_mut().find(|group| group[0].action == dsn.action) {
+            Some(group) => group.push(dsn),
+            None => groups.push(vec![dsn]),
+        }
+    }
+    groups
+}
+
+impl Writer<'_> {
+    /// Writes the report as a message of the queue, named `queue_id`. Blocks.
+    pub fn write(&self, queue_id: QueueId, recipients: &[DsnRecipient]) -> Result<Incoming, SpoolError> {
+        let failed = |error| SpoolError::Body { queue_id, error: std::sync::Arc::new(error) };
+        let action = recipients[0].action;
+        let whole =
+            action == DsnAction::Failed && self.due.params.ret == Some(Ret::Full) && !self.body.is_file();
+        let original = if whole { self.body.read_all() } else { header(self.body) }.map_err(failed)?;
+        let to = self.due.reverse_path.address().expect("no report is due to a null reverse path");
+        let dsn = Dsn {
+            action,
+            reporting_mta: self.hostname,
+            received_from: Some(&self.due.origin.helo),
+            arrival: self.due.origin.arrival,
+            envid: self.due.params.envid.as_ref(),
+            to,
+            now: self.now,
+            id: &queue_id.to_string(),
+            recipients,
+            original: if whole { Original::Whole(&original) } else { Original::Header(&original) },
+        };
+        let written = dsn.build();
+        let smtputf8 = recipients.iter().any(|recipient| recipient.final_recipient.needs_smtputf8());
+        let params = MailParams {
+            smtputf8: smtputf8 || to.needs_smtputf8(),
+            body: if written.is_ascii() { BodyKind::SevenBit } else { BodyKind::EightBitMime },
+            ..MailParams::default()
+        };
+        let body = Body::from_bytes(written);
+        let (stored, packed) = pack(&body, queue_id, self.bodies).map_err(failed)?;
+        let entry = Entry {
+            queue_id,
+            origin: self.origin(),
+            reverse_path: ReversePath::Null,
+            params,
+            bytes: body.len(),
+            message_id: Some(format!("{queue_id}@{}", self.hostname).into()),
+            body: stored,
+            recipients: vec![Copy::new(route(to), self.now)],
+            held: None,
+            strikes: 0,
+        };
+        let text = format!("{action:?} report about {} to=<{to}>", self.due.queue_id);
+        let notes = vec![spool_note(self.now, AuditEvent::Accepted, text)];
+        Ok(Incoming { entry, body: packed, notes })
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            role: "spool".into(),
+            session: None,
+            peer: "".into(),
+            helo: self.hostname.into(),
+            account: None,
+            tls: false,
+            arrival: self.now,
+        }
+    }
+}
+
+/// A report goes to the sender, by the way that the router will find, and is not reported about (RFC 3461 6.1).
+fn route(to: &Address) -> Route {
+    let recipient = Recipient { address: to.clone(), notify: Notify::NEVER, orcpt: None };
+    Route::new(recipient, NextHop::Unrouted)
+}
