@@ -1,6 +1,6 @@
 //! What the hops before the spool have to say for the audit.
 
-use filter::Filtered;
+use filter::{Filtered, Verdict};
 use spool::{AuditEvent, AuditNote, NextHop, Route};
 
 /// The notes of receiving, filtering and routing, in their order.
@@ -37,10 +37,11 @@ fn received(filtered: &Filtered) -> String {
 }
 
 fn seen(filtered: &Filtered) -> String {
-    match filtered.auth_results.as_slice() {
-        [] => "accepted".to_owned(),
-        results => format!("accepted; {}", results.join("; ")),
-    }
+    let verdict = match &filtered.verdict {
+        Verdict::Accept => "accepted".to_owned(),
+        Verdict::Hold(reason) => format!("to be held: {reason}"),
+    };
+    std::iter::once(&verdict).chain(&filtered.auth_results).cloned().collect::<Vec<_>>().join("; ")
 }
 
 fn routed(route: &Route) -> String {

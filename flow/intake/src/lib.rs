@@ -5,7 +5,7 @@
 
 mod audit;
 
-use filter::Filters;
+use filter::{Filters, Verdict};
 use receive::{Transaction, refusal_of};
 use route::{RouteError, Router};
 use smtp::Refusal;
@@ -37,7 +37,11 @@ impl Intake {
         let routes = self.router.route(&envelope).await.map_err(|error| route_refusal(&error))?;
         let notes = audit::notes(&filtered, &routes);
         let origin = filtered.transaction.session.origin(filtered.transaction.arrival);
-        let routed = Routed { queue_id, origin, envelope, body: filtered.body, routes, notes };
+        let hold = match filtered.verdict {
+            Verdict::Accept => None,
+            Verdict::Hold(reason) => Some(reason),
+        };
+        let routed = Routed { queue_id, origin, envelope, body: filtered.body, routes, hold, notes };
         let accepted = self.spool.accept(routed).await.map_err(|error| spool_refusal(&error))?;
         tracing::info!(%queue_id, "accepted");
         Ok(accepted)

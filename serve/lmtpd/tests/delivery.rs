@@ -63,7 +63,12 @@ impl System {
 }
 
 fn directory(disk: &FaultDisk, domain: &Domain) -> Embedded {
-    let cheap = PasswordSettings { argon2_memory_kib: 64, argon2_passes: 1, ..PasswordSettings::default() };
+    let cheap = PasswordSettings {
+        argon2_memory_kib: 64,
+        argon2_passes: 1,
+        scram_iterations: 4096,
+        ..PasswordSettings::default()
+    };
     Embedded::open(Arc::new(disk.clone()), Path::new("/directory"), domain.clone(), cheap).unwrap()
 }
 
