@@ -1,12 +1,11 @@
 //! A spool and a relay that serves it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use address::{AccountName, Address, Envelope, MailParams, Recipient, ReversePath};
-use disk::{Body, RealDisk};
+use disk::{Body, Disk, RealDisk};
 use jiff::Timestamp;
 use net::{Pipes, RoleName, Shutdown};
 use relay::{Endpoint, Relay, RelaySettings, RelayTimes, ResolverSettings};
@@ -98,8 +97,19 @@ impl System {
     }
 
     pub async fn start_with(settings: RelaySettings) -> Self {
+        Self::start_on(Arc::new(RealDisk), Duration::from_secs(60), settings).await
+    }
+
+    /// A system whose spool is on `disk` and tries again after `back_off`.
+    pub async fn start_on(disk: Arc<dyn Disk>, back_off: Duration, settings: RelaySettings) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let spool = spool_open(dir.path());
+        let spool_settings = SpoolSettings {
+            dir: dir.path().join("spool"),
+            hostname: "me.example".into(),
+            back_off: vec![back_off],
+            ..SpoolSettings::default()
+        };
+        let spool = Spool::open(spool_settings, disk).expect("a new spool");
         Self::serve(spool, dir, settings)
     }
 
@@ -135,6 +145,7 @@ impl System {
             body: submission.body,
             routes: submission.routes,
             notes: Vec::new(),
+            hold: None,
         };
         self.spool.accept(routed).await.expect("the spool takes it").queue_id()
     }
@@ -173,18 +184,17 @@ impl System {
         tokio::time::timeout(PATIENCE, poll).await.expect("it happens in time")
     }
 
+    /// Waits until the relay ends by itself.
+    pub async fn ended(self) -> Result<(), SpoolError> {
+        tokio::time::timeout(PATIENCE, self.relay).await.expect("in time").expect("the relay does not crash")
+    }
+
     /// Stops the relay and waits for it.
     pub async fn stop(self) -> Spool {
         self.shutdown.ask();
         self.relay.await.expect("the relay does not crash").expect("the spool works");
         self.spool
     }
-}
-
-fn spool_open(dir: &Path) -> Spool {
-    let settings =
-        SpoolSettings { dir: dir.into(), hostname: "me.example".into(), ..SpoolSettings::default() };
-    Spool::open(settings, Arc::new(RealDisk)).expect("a new spool")
 }
 
 fn origin() -> Origin {
