@@ -439,7 +439,7 @@ mod tests {
             };
             prop_assert_eq!(note_decode(&note_encode(&note)), Ok(note.clone()));
             if let What::Message(entry) = &what {
-                prop_assert_eq!(entry_decode(entry.queue_id, &entry_encode(entry)).as_ref(), Ok(&**entry));
+                prop_assert_eq!(entry_decode(entry.queue_id, &entry_encode(entry)), Ok((**entry).clone()));
             }
             let said = Said { queue_id: QueueId::from_u64(12_345), what, notes: vec![note] };
             prop_assert_eq!(said_decode(said.what.kind(), &said_encode(&said)), Ok(Some(said)));
@@ -452,7 +452,10 @@ mod tests {
         }
 
         #[test]
-        fn a_record_applied_twice_changes_nothing(entry in entry(), what in what()) {
+        fn a_record_applied_twice_changes_nothing(entry in entry(), mut what in what()) {
+            if let What::Progressed(progressed) = &mut what {
+                progressed.added_at = entry.recipients.len() as u32;
+            }
             let once = what.apply(Some(entry.clone()));
             if let Some(once) = once {
                 prop_assert_eq!(what.apply(Some(once.clone())), Some(once));
