@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::trial::Account;
-use testkit::{Trial, imap, program, proof, smtp};
+use testkit::{Trial, imap, proof, smtp};
 
 /// Rounds in the test command; `make soak` asks for more.
 fn rounds() -> u64 {
@@ -157,12 +157,13 @@ fn kill(trial: &Trial) {
 
 fn verify(round: u64, trial: &Trial, account: &Account, ledger: &Ledger) -> u64 {
     // What SMTP had accepted may still be in the spool: it has 30 seconds to arrive.
-    program::eventually(
-        Duration::from_secs(30),
-        &format!("round {round}: all that was acknowledged"),
-        || missing(ledger, &stored(trial, account)).is_empty().then_some(()),
-    );
-    let found = stored(trial, account);
+    let end = Instant::now() + Duration::from_secs(30);
+    let mut found = stored(trial, account);
+    while !missing(ledger, &found).is_empty() {
+        assert!(Instant::now() < end, "{}", account_of_loss(round, trial, &missing(ledger, &found)));
+        std::thread::sleep(Duration::from_millis(200));
+        found = stored(trial, account);
+    }
     let unanswered = ledger.unanswered.lock().expect("no panic in a holder").len();
     let doubled: usize = found.values().map(|count| count - 1).sum();
     // A reply that was lost between relay and lmtpd may cost one more copy: at most one for each worker's message in flight.
@@ -171,6 +172,17 @@ fn verify(round: u64, trial: &Trial, account: &Account, ledger: &Ledger) -> u64 
         "round {round}: {doubled} doubled, {unanswered} unanswered"
     );
     ledger.acknowledged.lock().expect("no panic in a holder").len() as u64
+}
+
+/// What an engineer needs to know of messages that are not there.
+fn account_of_loss(round: u64, trial: &Trial, missing: &[u64]) -> String {
+    let traces: String = missing
+        .iter()
+        .take(3)
+        .map(|serial| trial.tartan(&["trace", &format!("<proof-{serial}@client.test>")]))
+        .collect();
+    let spool = trial.tartan(&["spool", "list"]);
+    format!("round {round}: not there: {missing:?}\n{traces}\n{spool}\n{}", trial.log())
 }
 
 /// Messages that the relay may have handed to lmtpd at once.
