@@ -42,7 +42,7 @@ sections! {
         /// A readable line or a JSON object for each event.
         format: LogStyle = LogStyle::Text, restart;
         /// What is logged: `LEVEL` or `CRATE=LEVEL,...`, with the levels error, warn, info, debug, trace.
-        filter: String = "info".to_owned(), live;
+        filter: String = "info,fjall=warn,lsm_tree=warn".to_owned(), live;
     }
 
     /// Prometheus metrics, health and readiness by HTTP.

@@ -158,7 +158,10 @@ fn differences_say_what_a_reload_can_apply() {
         .collect();
     assert_eq!(
         told,
-        [("log.filter", "\"info\"", "\"debug\"", Reload::Live), ("mx.errors", "20", "5", Reload::Restart)]
+        [
+            ("log.filter", "\"info,fjall=warn,lsm_tree=warn\"", "\"debug\"", Reload::Live),
+            ("mx.errors", "20", "5", Reload::Restart)
+        ]
     );
     assert!(old.changes(&old).is_empty());
 }

@@ -61,8 +61,21 @@ pub const METRICS: &[Metric] = &[
     gauge("tartan_spool_messages", "Messages in the queue."),
     gauge("tartan_process_start_seconds", "When the process started, in seconds since 1970."),
     counter("tartan_receive_sessions_total", "SMTP and LMTP sessions, by role."),
-    counter("tartan_receive_answers_total", "Answers to senders, recipients and contents, by role and result."),
+    counter(
+        "tartan_receive_answers_total",
+        "Answers to senders, recipients and contents, by role and result.",
+    ),
     counter("tartan_receive_sign_ins_total", "AUTH commands, by role and result."),
+    counter("tartan_imapd_commands_total", "IMAP commands."),
+    counter("tartan_imapd_logins_total", "IMAP logins, by result."),
+    counter("tartan_mailstore_appends_total", "Messages appended and durable."),
+    counter("tartan_mailstore_snapshot_loads_total", "Mailboxes read from the view into memory."),
+    counter(
+        "tartan_mailstore_presentation_reads_total",
+        "Rendered messages read from the view, not found in memory.",
+    ),
+    counter("tartan_mailstore_files_swept_total", "Body files removed at start that no record named."),
+    gauge("tartan_mailstore_snapshot_bytes", "Memory that open mailboxes take, in bytes."),
 ];
 
 #[cfg(test)]

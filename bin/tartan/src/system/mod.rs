@@ -12,7 +12,7 @@ use crate::paths::{DataPaths, config_load};
 use ::config::{Config, LogStyle, Role};
 use admin::{AdminClient, AdminHandles, Process};
 use listeners::Bound;
-use net::{CertificateFiles, Shutdown, TlsStore};
+use net::{CertificateFiles, TlsStore};
 use process::RunningProcess;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ pub struct System {
 impl System {
     /// Opens listeners, then state, then starts each role of `config`, which was read from `file`.
     pub async fn start(config: Config, file: &Path) -> Result<Self, CliError> {
+        let mut tasks = Tasks::new()?;
         let logs = logs_start(&config)?;
         let metrics = telemetry::metrics_init().map_err(CliError::failed)?;
         let paths = DataPaths::new(&config.system.data);
@@ -51,7 +52,6 @@ impl System {
 
         let readiness = Readiness::new();
         let ready: Vec<_> = config.system.roles.iter().map(|role| readiness.role(role.as_str())).collect();
-        let mut tasks = Tasks::new(Shutdown::new());
         let listeners = bound.names();
         let status = bound.metrics_take();
         roles::start(&config, &paths, &stores, &tls, bound, &mut tasks)?;

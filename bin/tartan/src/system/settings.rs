@@ -100,6 +100,7 @@ pub fn relay(config: &Config) -> RelaySettings {
     let usual = RelaySettings::default();
     RelaySettings {
         hello_name: config.system.hostname.0.clone(),
+        remote: config.relay.remote,
         lmtp: match config.relay.lmtp {
             LmtpEndpoint::Pipe => Endpoint::Pipe(LMTPD),
             LmtpEndpoint::Address(address) => Endpoint::Tcp(address),

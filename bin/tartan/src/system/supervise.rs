@@ -15,15 +15,17 @@ use tokio::task::JoinSet;
 /// Beyond the grace time of sessions: what is left then is ended by the end of the process.
 const STOP_TIME_MAX: Duration = limits::SHUTDOWN_GRACE_TIME.saturating_add(Duration::from_secs(5));
 
-/// The tasks of the process, each running until the stop.
+/// The tasks of the process, each running until the stop, and the signals that ask for it.
 pub struct Tasks {
+    signals: Signals,
     shutdown: Shutdown,
     running: JoinSet<Result<(), String>>,
 }
 
 impl Tasks {
-    pub fn new(shutdown: Shutdown) -> Self {
-        Self { shutdown, running: JoinSet::new() }
+    /// From here on a signal is heard: one that comes during the start stops the system after it.
+    pub fn new() -> Result<Self, CliError> {
+        Ok(Self { signals: Signals::new()?, shutdown: Shutdown::new(), running: JoinSet::new() })
     }
 
     /// The stop that tasks must heed.
@@ -64,11 +66,10 @@ impl Tasks {
 
     /// Runs until SIGTERM, SIGINT or the failure of a task; then stops all tasks.
     pub async fn run(mut self, process: &RunningProcess) -> Result<(), CliError> {
-        let mut signals = Signals::new()?;
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         let ended = loop {
             tokio::select! {
-                told = signals.next() => match told {
+                told = self.signals.next() => match told {
                     Told::Stop => break Ok(()),
                     Told::Reload => process.reload_logged(),
                 },
@@ -78,19 +79,19 @@ impl Tasks {
         if let Err(error) = &ended {
             tracing::error!(%error, "stopping");
         }
-        self.stop(&mut signals).await;
+        self.stop().await;
         ended
     }
 
     /// Asks everyone to stop and waits, up to a limit or a second signal.
-    async fn stop(&mut self, signals: &mut Signals) {
+    async fn stop(&mut self) {
         tracing::info!("stopping: listeners are closed, sessions may finish what they are at");
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         self.shutdown.ask();
         let all_ended = async { while self.running.join_next().await.is_some() {} };
         tokio::select! {
             () = all_ended => {}
-            () = signals.stop() => tracing::warn!("told again: stopping at once"),
+            () = self.signals.stop() => tracing::warn!("told again: stopping at once"),
             () = tokio::time::sleep(STOP_TIME_MAX) => tracing::warn!("some tasks did not stop in time"),
         }
         self.running.shutdown().await;

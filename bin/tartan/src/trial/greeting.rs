@@ -14,7 +14,8 @@ pub fn text(contract: &Contract, notes: &[String]) -> String {
     text += &format!(
         "Mail for other domains is taken and waits in the queue: nothing leaves this machine\n\
          (relay.remote in the configuration). Look around with:\n\n  \
-         tartan spool list --config {}\n\n",
+         {} spool list --config {}\n\n",
+        program(),
         quoted(&contract.config)
     );
     text += &files(contract);
@@ -37,30 +38,33 @@ fn accounts(contract: &Contract) -> String {
     table(&["ACCOUNT", "PASSWORD"], &rows)
 }
 
-/// swaks checks no certificate unless it is told to.
+/// This program, so that the shell finds it.
+fn program() -> String {
+    std::env::current_exe().map_or("tartan".to_owned(), |path| quoted(&path))
+}
+
+/// By curl, as the reading, so that one program is enough; over TLS with the trial's own certificate.
 fn send(contract: &Contract) -> String {
-    let [from, to] = [0, 1].map(|index| &contract.accounts[index]);
+    let [from, to] = [0, 1].map(|index| &contract.accounts[index].address);
     format!(
-        "swaks --server 127.0.0.1:{} --tls --auth PLAIN --auth-user {} --auth-password {} \\\n    \
-         --from {} --to {} --header 'Subject: A first message' --body 'It works.'",
-        contract.port("submission"),
-        from.login,
-        from.password,
-        from.address,
-        to.address,
+        "printf 'From: {from}\\r\\nTo: {to}\\r\\nSubject: A first message\\r\\n\\r\\nIt works.\\r\\n' | \\\n    \
+         {} \\\n    --mail-from {from} --mail-rcpt {to} --upload-file - smtps://127.0.0.1:{}",
+        curl(contract, 0),
+        contract.port("submissions"),
     )
 }
 
-/// The newest message of the inbox, over TLS with the trial's own certificate.
+/// curl as one of the accounts, trusting the trial's certificate.
+fn curl(contract: &Contract, account: usize) -> String {
+    let account = &contract.accounts[account];
+    let certificate = quoted(&contract.certificate);
+    let (login, password) = (&account.login, &account.password);
+    format!("curl --silent --show-error --cacert {certificate} --user '{login}:{password}'")
+}
+
+/// The newest message of the inbox.
 fn read(contract: &Contract) -> String {
-    let reader = &contract.accounts[1];
-    format!(
-        "curl --silent --show-error --cacert {} --user '{}:{}' \\\n    'imaps://127.0.0.1:{}/INBOX;MAILINDEX=*'",
-        quoted(&contract.certificate),
-        reader.login,
-        reader.password,
-        contract.port("imaps"),
-    )
+    format!("{} \\\n    'imaps://127.0.0.1:{}/INBOX;MAILINDEX=*'", curl(contract, 1), contract.port("imaps"))
 }
 
 fn files(contract: &Contract) -> String {

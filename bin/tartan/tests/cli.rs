@@ -1,0 +1,137 @@
+//! The command line on a system that does not run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+fn tartan(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tartan"))
+        .env_remove("TARTAN_CONFIG")
+        .args(args)
+        .output()
+        .expect("it starts")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Standard output of a command that must succeed.
+fn ok(args: &[&str]) -> String {
+    let output = tartan(args);
+    assert!(output.status.success(), "{args:?}: {}", err(&output));
+    out(&output)
+}
+
+/// Standard error of a command that must end with `status`.
+fn fails(status: i32, args: &[&str]) -> String {
+    let output = tartan(args);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {}{}", out(&output), err(&output));
+    err(&output)
+}
+
+/// A configuration with its data beside it, and nothing running.
+fn stopped() -> (TempDir, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = "[system]\nhostname = \"mail.example.org\"\ndomain = \"example.org\"\ndata = \"data\"\n";
+    let file = written(dir.path(), text);
+    (dir, file.to_str().expect("UTF-8").to_owned())
+}
+
+fn written(dir: &Path, text: &str) -> PathBuf {
+    let file = dir.join("tartan.toml");
+    std::fs::write(&file, text).expect("written");
+    file
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_printed_with_its_line() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = written(dir.path(), "[system]\nhostname = \"a.test\"\n[mx]\nlissen = []\nerrors = \"x\"\n");
+    let file = file.to_str().expect("UTF-8");
+    let told = fails(2, &["config", "check", file]);
+    for expected in
+        [":4: there is no option mx.lissen: did you mean listen?", ":5: mx.errors", "system.domain"]
+    {
+        assert!(told.contains(expected), "{told}");
+    }
+    let output = tartan(&["config", "check", file, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["errors"][0]["line"], 4);
+    assert_eq!(json["errors"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_good_configuration_is_said_to_be_one() {
+    let (_dir, file) = stopped();
+    assert!(ok(&["config", "check", &file]).contains("no errors"));
+    assert!(ok(&["config", "check", "--config", &file]).contains("no errors"));
+}
+
+#[test]
+fn misuse_is_told_with_the_right_use() {
+    assert!(fails(2, &[]).contains("Usage: tartan"));
+    assert!(fails(2, &["spoool"]).contains("spool"));
+    assert!(fails(2, &["account", "add"]).contains("<ACCOUNT>"));
+    assert!(fails(2, &["trial", "--port-base", "70000"]).contains("--port-base"));
+    assert!(fails(2, &["spool", "list", "--config", "/nonexistent/t.toml"]).contains("--config FILE"));
+    let (_dir, file) = stopped();
+    assert!(fails(2, &["domain", "add", "not a domain", "--config", &file]).contains("not a domain"));
+    assert!(fails(2, &["spool", "show", "x", "--config", &file]).contains("queue id"));
+}
+
+#[test]
+fn the_directory_of_a_stopped_system_can_be_changed() {
+    let (dir, file) = stopped();
+    let password = dir.path().join("password");
+    std::fs::write(&password, "a secret\n").expect("written");
+    let password = password.to_str().expect("UTF-8");
+    ok(&["domain", "add", "example.org", "--config", &file]);
+    ok(&["account", "add", "alice", "--admin", "--password-file", password, "--config", &file]);
+    let generated = ok(&["account", "add", "bob@example.org", "--generate", "--json", "--config", &file]);
+    let generated: serde_json::Value = serde_json::from_str(&generated).expect("JSON");
+    assert_eq!(generated["login"], "bob@example.org");
+    assert_eq!(generated["password"].as_str().map(str::len), Some(20));
+    ok(&["address", "add", "all@example.org", "alice@example.org", "bob@example.org", "--config", &file]);
+
+    let accounts = ok(&["account", "list", "--config", &file]);
+    assert_eq!(accounts.lines().count(), 3, "{accounts}");
+    assert!(accounts.contains("alice@example.org  yes"), "{accounts}");
+    let addresses = ok(&["address", "list", "--target", "bob@example.org", "--config", &file]);
+    assert!(addresses.contains("all@example.org  alice@example.org, bob@example.org"), "{addresses}");
+
+    let refused = fails(1, &["account", "add", "alice", "--generate", "--config", &file]);
+    assert!(refused.contains("alice@example.org exists already"), "{refused}");
+    fails(1, &["domain", "delete", "example.org", "--config", &file]);
+    assert!(ok(&["spool", "list", "--config", &file]).contains("empty"));
+}
+
+#[test]
+fn what_needs_a_running_system_says_that_there_is_none() {
+    let (_dir, file) = stopped();
+    assert!(fails(3, &["status", "--config", &file]).contains("admin.sock"));
+    fails(3, &["reload", "--config", &file]);
+    assert!(fails(1, &["trace", "nobody@example.org", "--config", &file]).contains("nothing is known"));
+}
+
+#[test]
+fn roles_are_printed_with_ports_user_and_paths() {
+    let (_dir, file) = stopped();
+    let roles = ok(&["roles", "--config", &file]);
+    for expected in ["mx [::]:25", "submissions [::]:465", "lmtp pipe", "data/mailstore", "admin.sock"] {
+        assert!(roles.contains(expected), "{roles}");
+    }
+    let roles: serde_json::Value =
+        serde_json::from_str(&ok(&["roles", "--json", "--config", &file])).expect("JSON");
+    assert_eq!(roles[0]["role"], "mx");
+}
+
+#[test]
+fn the_reference_is_printed_without_a_configuration() {
+    let reference = ok(&["config", "reference"]);
+    assert!(reference.contains("### relay.remote\n"), "{reference}");
+}
