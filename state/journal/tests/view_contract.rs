@@ -250,3 +250,14 @@ fn a_view_that_cannot_be_opened_is_begun_anew() {
     }
     assert_eq!(fjall(dir.path()).applied_lsn(), Lsn::ZERO);
 }
+
+#[test]
+fn a_view_that_another_has_open_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let view = fjall(dir.path());
+    put(&*view, 1, "a");
+    assert!(FjallView::open(dir.path(), &TABLES).is_err());
+    put(&*view, 2, "b");
+    drop(view);
+    assert_eq!(fjall(dir.path()).applied_lsn(), Lsn(2));
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -34,24 +35,32 @@ fn engine(error: fjall::Error) -> ViewError {
 }
 
 impl FjallView {
-    /// Opens the view in `dir` with these tables, making what is missing. One that is broken is removed and begun anew.
+    /// Opens the view in `dir` with these tables, making what is missing. One that is damaged is removed and begun anew;
+    /// one that another process has open, or that the disk will not give, is an error.
     pub fn open(dir: &Path, tables: &[Table]) -> Result<Self, ViewError> {
-        Self::open_there(dir, tables).or_else(|error| {
-            tracing::warn!(view = %dir.display(), %error, "view cannot be opened and is made again from the journal");
+        let view = Self::open_there(dir, tables).or_else(|error| {
+            if !is_damage(&error) {
+                return Err(engine(error));
+            }
+            tracing::warn!(view = %dir.display(), %error, "view is damaged and is made again from the journal");
             fs::remove_dir_all(dir).map_err(|error| ViewError::Engine(error.to_string()))?;
-            Self::open_there(dir, tables)
-        })
+            Self::open_there(dir, tables).map_err(engine)
+        })?;
+        // A `clear` that a crash cut short leaves rows but no number.
+        if view.applied_lsn() == Lsn::ZERO {
+            view.clear()?;
+        }
+        Ok(view)
     }
 
-    fn open_there(dir: &Path, tables: &[Table]) -> Result<Self, ViewError> {
-        let database = Database::builder(dir).open().map_err(engine)?;
-        let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(engine);
+    fn open_there(dir: &Path, tables: &[Table]) -> fjall::Result<Self> {
+        let database = Database::builder(dir).open()?;
+        let keyspace = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default);
         let own = keyspace(OWN)?;
-        let tables = tables.iter().map(|table| Ok((*table, keyspace(table.0)?))).collect::<Result<_, _>>()?;
-        let applied = applied_read(own.get(APPLIED).map_err(engine)?.as_deref())?;
-        let view = Self { database, tables, own, applied: RwLock::new(applied) };
-        // A `clear` that a crash cut short leaves rows but no number.
-        if applied == Lsn::ZERO { view.clear().map(|()| view) } else { Ok(view) }
+        let tables =
+            tables.iter().map(|table| Ok((*table, keyspace(table.0)?))).collect::<fjall::Result<_>>()?;
+        let applied = RwLock::new(applied_read(own.get(APPLIED)?.as_deref())?);
+        Ok(Self { database, tables, own, applied })
     }
 
     fn reader(&self) -> FjallSnapshot {
@@ -60,10 +69,32 @@ impl FjallView {
     }
 }
 
-fn applied_read(bytes: Option<&[u8]>) -> Result<Lsn, ViewError> {
+fn applied_read(bytes: Option<&[u8]>) -> fjall::Result<Lsn> {
     let Some(bytes) = bytes else { return Ok(Lsn::ZERO) };
-    let bytes = bytes.try_into().map_err(|_| ViewError::Engine("applied record number is damaged".into()))?;
+    let bytes = bytes.try_into().map_err(|_| fjall::Error::Unrecoverable)?;
     Ok(Lsn(u64::from_be_bytes(bytes)))
+}
+
+/// The disk's error behind one of the storage layer.
+fn source(error: &dyn std::error::Error) -> Option<&io::Error> {
+    error.source()?.downcast_ref()
+}
+
+/// Whether an error at opening is of the files, so that others in their place would do.
+fn is_damage(error: &fjall::Error) -> bool {
+    let damaged = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
+        )
+    };
+    match error {
+        fjall::Error::Locked | fjall::Error::Poisoned | fjall::Error::KeyspaceDeleted => false,
+        fjall::Error::Io(error) => damaged(error),
+        // The storage layer's own type is not ours to name; its source is.
+        fjall::Error::Storage(error) => source(error).is_none_or(damaged),
+        _ => true,
+    }
 }
 
 fn table(tables: &HashMap<Table, Keyspace>, table: Table) -> Result<&Keyspace, ViewError> {
