@@ -47,6 +47,7 @@ impl Bodies {
 
     /// The presentation from the view. Blocks.
     pub(crate) fn presented(&self, body: BodyId) -> Result<Presented, MailstoreError> {
+        metrics::counter!("tartan_mailstore_presentation_reads_total").increment(1);
         let row = self.view.get(rows::PRESENTATIONS, &rows::body_key(body))?;
         let presented = Presented::decode(&row.ok_or(MailstoreError::BodyUnknown)?)?;
         self.remember(body, presented.clone());

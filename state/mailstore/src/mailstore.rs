@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use disk::Disk;
 use jiff::Timestamp;
@@ -67,11 +68,15 @@ impl Mailstore {
 
     /// Clears away what a crash cut short: copies that were not committed, files that no record names.
     fn tidy(&self) -> Result<(), MailstoreError> {
+        let abort = |transfer| self.inner.handle.submit_blocking(Command::TransferAbort(transfer));
         for transfer in self.transfers_open()? {
-            self.inner.handle.submit_blocking(Command::TransferAbort(transfer))?;
+            // A thread of its own, since the caller's may be one that must not wait in this way.
+            let aborted = thread::scope(|scope| scope.spawn(|| abort(transfer)).join());
+            aborted.map_err(|_| MailstoreError::TaskDied)??;
         }
         let swept = self.inner.bodies.sweep()?;
         if swept > 0 {
+            metrics::counter!("tartan_mailstore_files_swept_total").increment(swept as u64);
             tracing::info!(files = swept, "removed bodies of appends that were not finished");
         }
         Ok(())

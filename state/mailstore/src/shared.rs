@@ -8,10 +8,10 @@ use journal::{StoreError, View};
 use parking_lot::RwLock;
 
 use crate::counters::Counters;
-use crate::entry::Entry;
+use crate::entry::{Entry, MailboxRow};
 use crate::load;
 use crate::namespace::Namespace;
-use crate::slot::Slot;
+use crate::slot::{Held, Slot};
 use crate::{MailboxId, MailboxSnapshot, MailstoreError};
 
 /// The committed state of the store in memory.
@@ -19,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) view: Arc<dyn View>,
     names: RwLock<Namespace>,
     slots: RwLock<HashMap<MailboxId, Arc<Slot>>>,
+    held: Arc<Held>,
     snapshot_bytes_max: usize,
     opened: Instant,
 }
@@ -29,6 +30,7 @@ impl Shared {
             view,
             names: RwLock::default(),
             slots: RwLock::default(),
+            held: Arc::default(),
             snapshot_bytes_max,
             opened: Instant::now(),
         }
@@ -39,9 +41,9 @@ impl Shared {
         let view = self.view.snapshot();
         let names = Namespace::load(&*view)?;
         let counters = load::counters_all(&*view)?;
-        let slot = |row: &crate::entry::MailboxRow| {
+        let slot = |row: &MailboxRow| {
             let counters = counters.get(&row.id).copied().unwrap_or_else(|| Counters::new(row.modseq));
-            (row.id, Arc::new(Slot::new(row.id, row.uid_validity, counters)))
+            (row.id, Arc::new(Slot::new(row, counters, self.held.clone())))
         };
         *self.slots.write() = names.mailboxes().map(slot).collect();
         *self.names.write() = names;
@@ -69,13 +71,13 @@ impl Shared {
         }
     }
 
-    fn mailbox_commit(&self, row: &crate::entry::MailboxRow) {
+    fn mailbox_commit(&self, row: &MailboxRow) {
         let mut slots = self.slots.write();
         if row.deleted.is_some() {
             slots.remove(&row.id).iter().for_each(|slot| slot.delete());
             return;
         }
-        let slot = || Arc::new(Slot::new(row.id, row.uid_validity, Counters::new(row.modseq)));
+        let slot = || Arc::new(Slot::new(row, Counters::new(row.modseq), self.held.clone()));
         slots.entry(row.id).or_insert_with(slot);
     }
 
@@ -85,6 +87,7 @@ impl Shared {
 
     /// Reads a mailbox from the view and publishes it. Blocks.
     pub(crate) fn slot_load(&self, slot: &Slot) -> Result<Arc<MailboxSnapshot>, MailstoreError> {
+        metrics::counter!("tartan_mailstore_snapshot_loads_total").increment(1);
         slot.load_begin();
         let loaded = load::mailbox(&*self.view.snapshot(), slot.id, slot.uid_validity);
         let loaded = loaded.inspect_err(|_| slot.load_cancel())?;
@@ -97,19 +100,19 @@ impl Shared {
 
     /// Lets the mailboxes go that were not used for longest, a tenth more than must be.
     pub(crate) fn evict_over_budget(&self) {
-        let slots = self.slots.read();
-        let held: Vec<_> = slots.values().filter(|slot| slot.bytes() > 0).cloned().collect();
-        drop(slots);
-        let total: usize = held.iter().map(|slot| slot.bytes()).sum();
-        if total > self.snapshot_bytes_max {
-            evict(held, total - self.snapshot_bytes_max / 10 * 9);
+        let held = self.held.bytes();
+        if held > self.snapshot_bytes_max {
+            let slots = self.slots.read();
+            let slots = slots.values().filter(|slot| slot.bytes() > 0).cloned().collect();
+            evict(slots, held - self.snapshot_bytes_max / 10 * 9);
         }
+        metrics::gauge!("tartan_mailstore_snapshot_bytes").set(self.held.bytes() as f64);
     }
 }
 
-fn evict(mut held: Vec<Arc<Slot>>, mut bytes: usize) {
-    held.sort_by_key(|slot| slot.used());
-    for slot in held {
+fn evict(mut slots: Vec<Arc<Slot>>, mut bytes: usize) {
+    slots.sort_by_key(|slot| slot.used());
+    for slot in slots {
         if bytes == 0 {
             return;
         }

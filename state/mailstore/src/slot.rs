@@ -8,11 +8,27 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::counters::Counters;
+use crate::entry::MailboxRow;
 use crate::snapshot::Change;
 use crate::{MailboxId, MailboxSnapshot, ModSeq, RecentClaim, Uid, UidValidity};
 
 /// A committed change and the counters after it.
 pub(crate) type Committed = (Change, Counters);
+
+/// Bytes of all published snapshots together.
+#[derive(Debug, Default)]
+pub(crate) struct Held(AtomicUsize);
+
+impl Held {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn replace(&self, before: usize, after: usize) {
+        self.0.fetch_add(after, Ordering::Relaxed);
+        self.0.fetch_sub(before, Ordering::Relaxed);
+    }
+}
 
 /// A mailbox in memory. The snapshot comes and goes; the rest stays.
 #[derive(Debug)]
@@ -25,8 +41,9 @@ pub(crate) struct Slot {
     /// Messages with smaller uids have been claimed as recent.
     recent_from: AtomicU32,
     deleted: AtomicBool,
-    /// Bytes of the published snapshot.
+    /// Bytes of the published snapshot; a part of `held`.
     bytes: AtomicUsize,
+    held: Arc<Held>,
     /// When the snapshot was last asked for, in seconds of the store's life.
     used: AtomicU64,
     /// Held while the mailbox is read from the view, so that it is read once.
@@ -41,16 +58,17 @@ struct State {
 }
 
 impl Slot {
-    pub(crate) fn new(id: MailboxId, uid_validity: UidValidity, counters: Counters) -> Self {
+    pub(crate) fn new(row: &MailboxRow, counters: Counters, held: Arc<Held>) -> Self {
         Self {
-            id,
-            uid_validity,
+            id: row.id,
+            uid_validity: row.uid_validity,
             published: ArcSwapOption::empty(),
             state: Mutex::new(State { counters, missed: None }),
             modseq: watch::Sender::new(counters.modseq),
             recent_from: AtomicU32::new(counters.recent_from.number()),
             deleted: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
+            held,
             used: AtomicU64::new(0),
             loading: Arc::default(),
         }
@@ -75,7 +93,7 @@ impl Slot {
 
     pub(crate) fn delete(&self) {
         self.deleted.store(true, Ordering::Release);
-        self.published.store(None);
+        self.evict();
         self.modseq.send_modify(|_| {});
     }
 
@@ -144,10 +162,11 @@ impl Slot {
         self.publish(loaded)
     }
 
+    /// Called with the state locked.
     fn publish(&self, snapshot: MailboxSnapshot) -> Arc<MailboxSnapshot> {
         let snapshot = Arc::new(snapshot);
-        self.bytes.store(snapshot.memory_bytes(), Ordering::Relaxed);
         if !self.is_deleted() {
+            self.bytes_set(snapshot.memory_bytes());
             self.published.store(Some(snapshot.clone()));
         }
         snapshot
@@ -157,6 +176,105 @@ impl Slot {
     pub(crate) fn evict(&self) {
         let _state = self.state.lock();
         self.published.store(None);
-        self.bytes.store(0, Ordering::Relaxed);
+        self.bytes_set(0);
+    }
+
+    fn bytes_set(&self, bytes: usize) {
+        self.held.replace(self.bytes.swap(bytes, Ordering::Relaxed), bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message_row::Message;
+    use crate::{BodyId, EmailId, Flags, ThreadId};
+
+    fn row() -> MailboxRow {
+        let (modseq, uid_validity) = (ModSeq::new(1), UidValidity::new(1).unwrap());
+        MailboxRow { id: MailboxId(1), uid_validity, special_use: None, created: 0, modseq, deleted: None }
+    }
+
+    fn slot() -> Slot {
+        Slot::new(&row(), Counters::new(ModSeq::new(1)), Arc::default())
+    }
+
+    /// The message with this uid arrives at the modseq after it.
+    fn arrival(uid: u32) -> Committed {
+        let uid = Uid::new(uid).unwrap();
+        let modseq = ModSeq::new(u64::from(uid.number()) + 1);
+        let message = Message {
+            uid,
+            modseq,
+            flags: Flags::EMPTY,
+            internal_date: 0,
+            save_date: 0,
+            size: 1,
+            body: BodyId(1),
+            email_id: EmailId(1),
+            thread_id: ThreadId(1),
+        };
+        let uid_next = uid.successor().unwrap();
+        let counters = Counters { uid_next, messages: uid.number(), ..Counters::new(modseq) };
+        (Change::Append(vec![message]), counters)
+    }
+
+    /// The mailbox with the first `count` messages, as the view would give it.
+    fn loaded(count: u32) -> MailboxSnapshot {
+        let row = row();
+        let mut snapshot = MailboxSnapshot::new(row.id, row.uid_validity, Counters::new(row.modseq), []);
+        snapshot.apply_newer(&(1..=count).map(arrival).collect::<Vec<_>>());
+        snapshot
+    }
+
+    fn uids(slot: &Slot) -> Vec<u32> {
+        slot.published().unwrap().rows().map(|row| row.uid.number()).collect()
+    }
+
+    #[test]
+    fn a_load_takes_in_what_was_committed_while_it_read() {
+        let slot = slot();
+        slot.commit(vec![arrival(1)], None);
+        slot.load_begin();
+        slot.commit(vec![arrival(2)], None);
+        slot.commit(vec![arrival(3)], None);
+        // The view was read between the two commits.
+        slot.load_end(loaded(2));
+        assert_eq!(uids(&slot), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_load_that_is_ahead_of_the_commit_shows_it_once() {
+        let slot = slot();
+        slot.load_begin();
+        // The view has the message; the sequencer has not yet come to publish it.
+        slot.load_end(loaded(1));
+        slot.commit(vec![arrival(1)], None);
+        slot.commit(vec![arrival(2)], None);
+        assert_eq!(uids(&slot), [1, 2]);
+    }
+
+    #[test]
+    fn a_commit_leaves_a_mailbox_out_of_memory_that_was_out() {
+        let slot = slot();
+        slot.commit(vec![arrival(1)], None);
+        assert!(slot.published().is_none());
+        assert_eq!(slot.counters().messages, 1);
+        assert_eq!(*slot.changed().borrow(), ModSeq::new(2));
+    }
+
+    #[test]
+    fn held_bytes_are_those_of_the_published_snapshots() {
+        let slot = slot();
+        slot.load_begin();
+        slot.load_end(loaded(10));
+        assert_eq!(slot.held.bytes(), slot.bytes());
+        assert!(slot.bytes() > 0);
+        slot.evict();
+        assert_eq!(slot.held.bytes(), 0);
+        slot.delete();
+        slot.load_begin();
+        slot.load_end(loaded(10));
+        assert!(slot.published().is_none() && slot.held.bytes() == 0);
     }
 }

@@ -91,6 +91,7 @@ impl Mailstore {
         let append = Append { mailbox, flags, internal_date, now: now(), prepared };
         let (appended, body) = self.submit(Command::Append(Box::new(append))).await?.appended()?;
         self.inner.bodies.remember(body, presented);
+        metrics::counter!("tartan_mailstore_appends_total").increment(1);
         Ok(appended)
     }
 

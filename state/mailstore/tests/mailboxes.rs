@@ -1,5 +1,7 @@
 //! Names: what CREATE, DELETE, RENAME and SUBSCRIBE do (RFC 3501 6.3).
 
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
 mod support;
 
 use std::sync::Arc;

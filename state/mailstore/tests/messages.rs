@@ -1,5 +1,7 @@
 //! Messages: what APPEND, STORE, COPY, MOVE and EXPUNGE do, as a session sees it.
 
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
 mod support;
 
 use std::sync::Arc;
@@ -245,5 +247,42 @@ async fn snapshots_are_let_go_over_the_budget_and_come_back() {
         );
     }
     assert_eq!(store.snapshot(inbox).await.unwrap().len(), 3);
+    assert!(store.check().unwrap().is_empty());
+}
+
+/// Reads until the writers have gone; each snapshot is a whole state and none is older than the one before.
+async fn watch(store: Mailstore, inbox: mailstore::MailboxId, count: u32) {
+    let handle = store.mailbox(inbox).unwrap();
+    let mut last = 0;
+    while last < count {
+        let snapshot = handle.snapshot().await.unwrap();
+        assert!(snapshot.len() >= last, "a snapshot went back");
+        assert_eq!(snapshot.rows().count() as u32, snapshot.len());
+        assert_eq!(snapshot.uid_next().number(), snapshot.len() + 1);
+        last = snapshot.len();
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_see_whole_states_while_mailboxes_come_and_go() {
+    let small = MailstoreSettings { snapshot_bytes_max: 1, ..settings() };
+    let store = Mailstore::open(small, Arc::new(FaultDisk::new())).unwrap();
+    let inbox = store.account_ensure(&support::alice()).await.unwrap();
+    let readers: Vec<_> = (0..4).map(|_| tokio::spawn(watch(store.clone(), inbox, 400))).collect();
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for number in 0..50 {
+                    let text = message(&format!("{writer}-{number}"));
+                    store.append(request(inbox, &text, Flags::EMPTY)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in writers.into_iter().chain(readers) {
+        task.await.unwrap();
+    }
     assert!(store.check().unwrap().is_empty());
 }

@@ -1,0 +1,243 @@
+//! Crashes and failing disks: what was acknowledged is there once and whole, and nothing goes back.
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use disk::{Crash, FaultDisk};
+use mailstore::{Appended, FlagChange, Flags, MailboxId, Mailstore, MailstoreError, SystemFlag, Uid};
+use support::{Bench, alice, flags, message, path, request, settings, uid, uids};
+
+#[tokio::test]
+async fn uid_is_not_reused_after_expunge_and_crash() {
+    for crash in [Crash::Power, Crash::Process, Crash::Torn(3)] {
+        let mut bench = Bench::new().await;
+        for subject in ["one", "two", "three"] {
+            bench.append(subject).await;
+        }
+        bench.delete(bench.inbox, [2, 3]).await;
+        let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+        bench.store.move_messages(bench.inbox, uids([1]), other).await.unwrap();
+        bench.crash(crash);
+        assert_eq!(bench.append("four").await.uid(), uid(4));
+        bench.check();
+    }
+}
+
+#[tokio::test]
+async fn modseq_does_not_go_back_after_a_crash() {
+    let mut bench = Bench::new().await;
+    bench.append("one").await;
+    bench.delete(bench.inbox, [1]).await;
+    let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+    bench.store.mailbox_delete(&path(&["other"])).await.unwrap();
+    let before = bench.modseq(bench.inbox).await;
+    bench.crash(Crash::Power);
+    assert_eq!(bench.modseq(bench.inbox).await, before);
+    assert!(bench.append("two").await.modseq() > before);
+    assert!(matches!(bench.store.status(other).await, Err(MailstoreError::MailboxUnknown)));
+}
+
+#[tokio::test]
+async fn the_difference_to_before_a_crash_is_known() {
+    let mut bench = Bench::new().await;
+    bench.append("one").await;
+    let before = bench.append("two").await.modseq();
+    bench.delete(bench.inbox, [1]).await;
+    bench.crash(Crash::Power);
+    bench.append("three").await;
+    let snapshot = bench.store.snapshot(bench.inbox).await.unwrap();
+    let changes = snapshot.changes_since(before);
+    assert_eq!(changes.vanished, Some(uids([1])));
+    assert_eq!(changes.changed.iter().map(|row| row.uid).collect::<Vec<_>>(), [uid(3)]);
+}
+
+/// Appends until the disk fails; what was acknowledged, by uid.
+async fn append_until_failure(store: Mailstore, inbox: MailboxId, writer: usize) -> Vec<(Appended, String)> {
+    let mut acknowledged = Vec::new();
+    for number in 0..40 {
+        let text = message(&format!("w{writer}-{number}"));
+        match store.append(request(inbox, &text, Flags::EMPTY)).await {
+            Ok(appended) => acknowledged.push((appended, text)),
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_message_is_there_once_and_whole_after_a_crash_under_load() {
+    for seed in 0..12 {
+        let mut bench = Bench::new().await;
+        bench.disk.fail_from(5 + seed * 7, io::ErrorKind::StorageFull);
+        let writers: Vec<_> = (0..16)
+            .map(|writer| tokio::spawn(append_until_failure(bench.store.clone(), bench.inbox, writer)))
+            .collect();
+        let mut acknowledged = BTreeMap::new();
+        for writer in writers {
+            for (appended, text) in writer.await.unwrap() {
+                assert!(acknowledged.insert(appended.uid(), (appended, text)).is_none(), "a uid twice");
+            }
+        }
+        bench.crash(Crash::Torn(seed));
+        let snapshot = bench.store.snapshot(bench.inbox).await.unwrap();
+        for (uid, (appended, text)) in &acknowledged {
+            let row = snapshot.find(*uid).unwrap();
+            assert_eq!((row.email_id, row.modseq), (appended.email_id(), appended.modseq()));
+            assert_eq!(bench.store.body(row.body).await.unwrap().read_all().unwrap(), text.as_bytes());
+        }
+        let last = acknowledged.keys().next_back().copied();
+        assert!(last < Some(bench.append("after").await.uid()));
+        bench.check();
+    }
+}
+
+/// What a scenario got acknowledged before the disk failed.
+#[derive(Default)]
+struct Known {
+    inbox: Option<MailboxId>,
+    first: Option<Uid>,
+    large: Option<Uid>,
+    seen: bool,
+    copied: bool,
+    expunged: bool,
+    renamed: bool,
+}
+
+async fn scenario(store: &Mailstore, known: &mut Known) -> Result<(), MailstoreError> {
+    let inbox = store.account_ensure(&alice()).await?;
+    known.inbox = Some(inbox);
+    known.first = Some(store.append(request(inbox, &message("one"), Flags::EMPTY)).await?.uid());
+    let large = format!("Subject: l\r\n\r\n{}", "x".repeat(limits::BODY_MEMORY_BYTES_MAX));
+    known.large = Some(store.append(request(inbox, &large, Flags::EMPTY)).await?.uid());
+    store.store(inbox, uids([1]), FlagChange::Add(flags(&[SystemFlag::Seen])), None).await?;
+    known.seen = true;
+    let a = store.mailbox_create(&path(&["a"]), None).await?;
+    store.copy(inbox, uids([1, 2]), a).await?;
+    known.copied = true;
+    store.store(inbox, uids([2]), FlagChange::Add(flags(&[SystemFlag::Deleted])), None).await?;
+    store.expunge(inbox, None).await?;
+    known.expunged = true;
+    store.mailbox_rename(&path(&["a"]), &path(&["b", "c"])).await?;
+    known.renamed = true;
+    Ok(())
+}
+
+async fn holds(store: &Mailstore, known: &Known) {
+    let Some(inbox) = known.inbox else { return };
+    let snapshot = store.snapshot(inbox).await.unwrap();
+    let first = known.first.map(|uid| snapshot.find(uid).unwrap());
+    assert!(!known.seen || first.is_some_and(|row| row.flags.has(SystemFlag::Seen)));
+    if let Some(row) = known.large.and_then(|uid| snapshot.find(uid)) {
+        assert!(store.body(row.body).await.unwrap().len() > limits::BODY_MEMORY_BYTES_MAX as u64);
+    }
+    assert!(!known.expunged || snapshot.len() == 1);
+    assert!(known.large.is_none() || snapshot.uid_next() == uid(3));
+    let name = if known.renamed { path(&["b", "c"]) } else { path(&["a"]) };
+    if let Some(entry) = store.mailbox_find(&name).filter(|_| known.copied) {
+        assert_eq!(store.status(entry.id.unwrap()).await.unwrap().messages, 2);
+    }
+    assert!(!known.renamed || store.mailbox_find(&name).is_some());
+}
+
+#[tokio::test]
+async fn whichever_disk_operation_fails_what_was_acknowledged_holds() {
+    for nth in 1.. {
+        let disk = FaultDisk::new();
+        disk.fail_from(nth, io::ErrorKind::Other);
+        let mut known = Known::default();
+        let done = match Mailstore::open(settings(), Arc::new(disk.clone())) {
+            Ok(store) => scenario(&store, &mut known).await,
+            Err(error) => Err(error),
+        };
+        disk.crash(if nth % 2 == 0 { Crash::Power } else { Crash::Torn(nth) });
+        let store = Mailstore::open(settings(), Arc::new(disk)).unwrap();
+        holds(&store, &known).await;
+        assert!(store.check().unwrap().is_empty());
+        if done.is_ok() {
+            assert!(nth > 20, "the scenario must have met the fault");
+            return;
+        }
+    }
+}
+
+/// Fills the inbox with a few messages more than one command may copy, by copying it onto itself.
+async fn many(bench: &Bench) -> u32 {
+    bench.append("one").await;
+    let mut count = 1;
+    while count <= limits::BULK_MESSAGES_MAX as u32 {
+        bench.store.copy(bench.inbox, uids(1..=count), bench.inbox).await.unwrap();
+        count *= 2;
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_copy_becomes_visible_at_once_behind_what_came_meanwhile() {
+    let bench = Bench::new().await;
+    let count = many(&bench).await;
+    let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+    let store = bench.store.clone();
+    let inbox = bench.inbox;
+    let copying = tokio::spawn(async move { store.copy(inbox, uids(1..=count), other).await });
+    let mut lengths = Vec::new();
+    while !copying.is_finished() {
+        bench.append_to(other, &message("delivered"), Flags::EMPTY).await;
+        lengths.push(bench.store.snapshot(other).await.unwrap().len());
+    }
+    let outcome = copying.await.unwrap().unwrap();
+    assert_eq!((outcome.source.len(), outcome.destination.len()), (count as usize, count as usize));
+    let first = outcome.destination.first().unwrap();
+    assert_eq!(
+        outcome.destination,
+        mailstore::UidSet::range(first, outcome.destination.last().unwrap()),
+        "one run"
+    );
+    let delivered = lengths.len() as u32;
+    assert!(
+        lengths.iter().all(|length| *length <= delivered || *length > count),
+        "all or nothing: {lengths:?}"
+    );
+    assert_eq!(bench.store.status(other).await.unwrap().messages, count + delivered);
+    bench.check();
+}
+
+#[tokio::test]
+async fn a_large_copy_that_a_crash_cuts_short_leaves_nothing() {
+    let mut cut_short = 0;
+    for nth in 1..12 {
+        let mut bench = Bench::new().await;
+        let count = many(&bench).await;
+        let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+        bench.disk.fail_from(nth, io::ErrorKind::Other);
+        let copied = bench.store.copy(bench.inbox, uids(1..=count), other).await;
+        bench.crash(Crash::Power);
+        let messages = bench.store.status(other).await.unwrap().messages;
+        assert!(messages == 0 || messages == count);
+        assert!(copied.is_err() || messages == count);
+        cut_short += u32::from(messages == 0);
+        bench.check();
+        let again = bench.store.copy(bench.inbox, uids(1..=count), other).await.unwrap();
+        assert_eq!(again.destination.first().unwrap(), uid(messages + 1));
+    }
+    assert!(cut_short > 2);
+}
+
+#[tokio::test]
+async fn large_stores_moves_and_expunges_are_whole() {
+    let bench = Bench::new().await;
+    let count = many(&bench).await;
+    let deleted = FlagChange::Add(flags(&[SystemFlag::Deleted]));
+    let stored = bench.store.store(bench.inbox, uids(1..=count + 5), deleted, None).await.unwrap();
+    assert_eq!((stored.changed.len(), stored.missing), (count as usize, uids(count + 1..=count + 5)));
+    let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+    let moved = bench.store.move_messages(bench.inbox, uids(1..=count), other).await.unwrap();
+    assert_eq!(moved.destination, uids(1..=count));
+    assert_eq!(bench.store.status(bench.inbox).await.unwrap().messages, 0);
+    let expunged = bench.store.expunge(other, None).await.unwrap();
+    assert_eq!(expunged.uids, uids(1..=count));
+    bench.check();
+}
