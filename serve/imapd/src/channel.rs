@@ -1,9 +1,11 @@
 //! The session's end of the connection: frames in, responses out.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use disk::Body;
 use imap::{Frame, FrameError, FrameLimits, Framer, LiteralDecision, PieceRef, Pieces};
-use net::{Instant, NetError, TlsAcceptor, Wire};
+use net::{Instant, NetError, TlsAcceptor, Wire, deadline_in};
 
 /// What stopped the reading of a command.
 #[derive(Debug, thiserror::Error)]
@@ -78,11 +80,11 @@ impl Channel {
         self.framer.decide(decision);
     }
 
-    /// The next octets of a streamed literal, none at its end.
-    pub(crate) async fn literal_chunk(&mut self, deadline: Instant) -> Result<Option<Bytes>, NetError> {
+    /// The next octets of a streamed literal, none at its end. Each piece must come within `time_max`.
+    pub(crate) async fn literal_chunk(&mut self, time_max: Duration) -> Result<Option<Bytes>, NetError> {
         while self.framer.literal_left() > 0 {
             match self.framer.literal_chunk(self.wire.buffer()) {
-                None => self.await_input(deadline).await?,
+                None => self.await_input(deadline_in(time_max)).await?,
                 chunk => return Ok(chunk),
             }
         }

@@ -22,7 +22,10 @@ impl Session {
         let outcome = Box::pin(self.any_state(command)).await;
         let done = outcome.is_ok();
         self.answer(tag, outcome, expunges).await?;
-        Ok(if done { next } else { Next::Command })
+        match self.logins_refused < limits::AUTH_FAILURES_MAX {
+            true => Ok(if done { next } else { Next::Command }),
+            false => Err(Stop::Bye("Too many failed logins")),
+        }
     }
 
     async fn any_state(&mut self, command: Command) -> Outcome {
@@ -66,7 +69,10 @@ impl Session {
         };
         match entered {
             Ok(account) => self.enter(account).await,
-            Err(stop) => self.count_refused(stop),
+            Err(stop) => {
+                self.count_refused(&stop);
+                Err(stop)
+            }
         }
     }
 
@@ -79,15 +85,11 @@ impl Session {
         Ok(Done::with(DoneCode::Capability, "Logged in"))
     }
 
-    fn count_refused(&mut self, stop: Stop) -> Outcome {
-        metrics::counter!("tartan_imapd_logins_total", "result" => "refused").increment(1);
-        if let Stop::Refused(refusal) = &stop {
+    fn count_refused(&mut self, stop: &Stop) {
+        if let Stop::Refused(refusal) = stop {
             tracing::info!(text = %refusal.text, "login refused");
+            metrics::counter!("tartan_imapd_logins_total", "result" => "refused").increment(1);
             self.logins_refused += 1;
-        }
-        match self.logins_refused > limits::AUTH_FAILURES_MAX {
-            true => Err(Stop::Bye("Too many failed logins")),
-            false => Err(stop),
         }
     }
 

@@ -112,7 +112,7 @@ impl Session {
         let deadline = self.deadline();
         match self.channel.frame(deadline).await {
             Ok(Frame::Line(line)) => self.line(&line).await,
-            Ok(Frame::Literal(header)) => self.literal(&header, deadline).await.map(|()| Next::Command),
+            Ok(Frame::Literal(header)) => self.literal(&header).await.map(|()| Next::Command),
             Ok(Frame::NeedMore) => Ok(Next::Command),
             Err(ReadError::Net(error)) => Err(Stop::Broken(error)),
             Err(ReadError::Frame(error)) => self.unframed(&error),
@@ -127,9 +127,9 @@ impl Session {
     }
 
     /// A literal header: the message of an APPEND streams, any other literal becomes part of its line.
-    async fn literal(&mut self, header: &LiteralHeader, deadline: Instant) -> Result<(), Stop> {
+    async fn literal(&mut self, header: &LiteralHeader) -> Result<(), Stop> {
         match (header.append(), header.tag()) {
-            (Some(Ok(asked)), Some(tag)) => self.append(&tag, header, &asked, deadline).await,
+            (Some(Ok(asked)), Some(tag)) => self.append(&tag, header, &asked).await,
             (Some(Err(error)), _) => {
                 self.channel.decide(LiteralDecision::Refuse);
                 self.malformed(&error)
@@ -138,13 +138,7 @@ impl Session {
         }
     }
 
-    async fn append(
-        &mut self,
-        tag: &Tag,
-        header: &LiteralHeader,
-        asked: &Append,
-        deadline: Instant,
-    ) -> Result<(), Stop> {
+    async fn append(&mut self, tag: &Tag, header: &LiteralHeader, asked: &Append) -> Result<(), Stop> {
         let account = match self.state.account() {
             Ok(account) => account,
             Err(stop) => {
@@ -153,7 +147,8 @@ impl Session {
             }
         };
         let (out, store, bodies) = (&mut self.channel, &self.mailstore, &self.bodies);
-        match append::run(out, store, account, bodies, header, asked, deadline).await {
+        let time_max = self.settings.idle_time_max;
+        match append::run(out, store, account, bodies, header, asked, time_max).await {
             Ok(done) => self.answer(tag, Ok(done), Expunges::Now).await,
             Err(AppendStop::Stop(stop)) => self.answer(tag, Err(stop), Expunges::Now).await,
             Err(AppendStop::Malformed(error)) => self.malformed(&error),

@@ -1,12 +1,19 @@
 //! What happens to sessions as a whole: time-outs, stops, logins by SCRAM, TCP.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use harness::client::Client;
 use harness::{House, PASSWORD, USER, pipe, settings};
 use imapd::ImapSettings;
+use net::{Listener, ListenerSettings, Shutdown, Wire, connect_tcp};
+use rsasl::prelude::{Mechname, SASLClient, SASLConfig};
 
 async fn connected(house: &House) -> Client {
     let mut client = Client::new(house.connect());
@@ -75,4 +82,55 @@ async fn an_append_that_breaks_off_leaves_nothing() {
     let mut other = logged_in(&house).await;
     let status = other.command("c STATUS INBOX (MESSAGES UIDNEXT)").await;
     assert_eq!(status[0], "* STATUS INBOX (MESSAGES 0 UIDNEXT 1)");
+}
+
+/// Logs in by SCRAM-SHA-256 with a client that nobody here wrote; the last response.
+async fn scram(client: &mut Client, password: &str) -> String {
+    let config: Arc<SASLConfig> =
+        SASLConfig::with_credentials(None, USER.to_owned(), password.to_owned()).unwrap();
+    let mechanism = Mechname::parse(b"SCRAM-SHA-256").unwrap();
+    let mut exchange = SASLClient::new(config).start_suggested(&[mechanism]).unwrap();
+    let mut message = Vec::new();
+    exchange.step(None, &mut message).unwrap();
+    client.line(&format!("s AUTHENTICATE SCRAM-SHA-256 {}", STANDARD.encode(&message))).await;
+    loop {
+        let response = client.response().await.unwrap();
+        let Some(challenge) = response.strip_prefix("+ ") else { return response };
+        let mut message = Vec::new();
+        exchange.step(Some(&STANDARD.decode(challenge).unwrap()), &mut message).unwrap();
+        client.line(&STANDARD.encode(&message)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_client_logs_in_by_scram_without_tls() {
+    let house = House::new().await;
+    let mut client = Client::new(house.connect_plaintext());
+    client.response().await.unwrap();
+    let answer = scram(&mut client, "wrong").await;
+    assert!(answer.starts_with("s NO [AUTHENTICATIONFAILED]"), "{answer}");
+    let answer = scram(&mut client, PASSWORD).await;
+    assert!(answer.starts_with("s OK [CAPABILITY "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_over_tcp_goes_through_starttls_to_the_inbox() {
+    let house = House::new().await;
+    let listener =
+        Listener::bind("127.0.0.1:0".parse().unwrap(), ListenerSettings::new("imap")).await.unwrap();
+    let address = listener.local_addr();
+    let server = house.server.clone();
+    tokio::spawn(listener.serve(Shutdown::new(), move |connection| {
+        let server = server.clone();
+        async move { server.serve(connection).await }
+    }));
+    let connection = connect_tcp(address, Duration::from_secs(10)).await.unwrap();
+    let mut client = Client::new(Wire::new(connection));
+    assert!(client.response().await.unwrap().contains("STARTTLS LOGINDISABLED"));
+    assert!(client.command("a STARTTLS").await[0].starts_with("a OK"));
+    client.start_tls().await;
+    let answer = client.command(&format!("b LOGIN {USER} \"{PASSWORD}\"")).await;
+    assert!(answer[0].starts_with("b OK"), "{answer:?}");
+    let selected = client.command("c SELECT INBOX").await;
+    assert!(selected.last().unwrap().starts_with("c OK [READ-WRITE]"), "{selected:?}");
 }

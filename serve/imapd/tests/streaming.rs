@@ -1,5 +1,7 @@
 //! Large messages pass through in pieces: one of 50 MB never sits in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! `TRANSCRIPT=name` runs the transcripts whose file names contain `name`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 use std::path::PathBuf;

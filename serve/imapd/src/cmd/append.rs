@@ -3,12 +3,14 @@
 //! The message passes from the wire to a body writer in pieces: in memory while it is small, in a file after that.
 //! The OK is made from [`Appended`], which the store gives only after the sync.
 
+use std::time::Duration;
+
 use address::AccountName;
 use disk::{Body, BodyWriter};
 use imap::{Append, Code, CommandError, Frame, Line, LiteralDecision, LiteralHeader, Request, response};
 use jiff::Timestamp;
 use mailstore::{AppendRequest, Appended, Mailbox, Mailstore};
-use net::Instant;
+use net::{Instant, deadline_in};
 
 use super::select::open;
 use super::store::store_flags;
@@ -29,6 +31,7 @@ impl<E: Into<Stop>> From<E> for AppendStop {
 }
 
 /// The literal header of the message has come. What can be refused is refused now, before the message is sent.
+/// `time_max` is for each piece of it: a large message may take long on a slow line.
 pub(crate) async fn run(
     out: &mut Channel,
     store: &Mailstore,
@@ -36,7 +39,7 @@ pub(crate) async fn run(
     bodies: &Bodies,
     header: &LiteralHeader,
     asked: &Append,
-    deadline: Instant,
+    time_max: Duration,
 ) -> Result<Done, AppendStop> {
     let mailbox = match admit(store, account, bodies, asked) {
         Ok(mailbox) => mailbox,
@@ -49,8 +52,8 @@ pub(crate) async fn run(
     if !header.non_sync {
         response::continuation(out.text(), "Ready for the message");
     }
-    let body = receive(out, bodies.writer(), deadline).await?;
-    expect_end(out, deadline).await?;
+    let body = receive(out, bodies.writer(), time_max).await?;
+    expect_end(out, deadline_in(time_max)).await?;
     let appended =
         store.append(request(&mailbox, asked, body?)?).await.map_err(|error| try_create(error.into()))?;
     Ok(done(&appended))
@@ -65,9 +68,9 @@ fn admit(store: &Mailstore, account: &AccountName, bodies: &Bodies, asked: &Appe
 }
 
 /// Takes the whole literal, also when it cannot be kept: the rest of the command comes after it.
-async fn receive(out: &mut Channel, writer: BodyWriter, deadline: Instant) -> Outcome<Outcome<Body>> {
+async fn receive(out: &mut Channel, writer: BodyWriter, time_max: Duration) -> Outcome<Outcome<Body>> {
     let mut kept = Ok(writer);
-    while let Some(chunk) = out.literal_chunk(deadline).await? {
+    while let Some(chunk) = out.literal_chunk(time_max).await? {
         kept = kept.and_then(|mut writer| writer.write(&chunk).map(|()| writer));
     }
     Ok(kept.and_then(BodyWriter::finish).map_err(|error| {

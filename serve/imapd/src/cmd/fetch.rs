@@ -160,8 +160,8 @@ async fn write_message(
     if plan.seen.contains(row.uid) {
         fetch.flags(flags_shown(row, &selected.recent));
     }
-    let Some((first, rest)) = plan.items.split_first() else { return Ok(fetch.end()) };
-    write_item(&mut fetch, selected, row, material, first);
+    let (first, rest) = plan.items.split_at(1);
+    first.iter().for_each(|item| write_item(&mut fetch, selected, row, material, item));
     for item in rest {
         out.relieve().await?;
         write_item(&mut FetchWriter::resume(out.pieces()), selected, row, material, item);

@@ -88,5 +88,5 @@ async fn found_in_body(
     let body = store.body(row.body).await?;
     let looking = tokio::task::spawn_blocking(move || Found::in_body(program.needles(), &body, &structure));
     let found = looking.await.map_err(|_| MailstoreError::TaskDied)?;
-    Ok(found.map_err(MailstoreError::from)?)
+    found.map_err(MailstoreError::from)
 }

@@ -28,7 +28,7 @@ enum Test {
     Larger(u64),
     Smaller(u64),
     /// A field with this name contains this.
-    Header(String, Needle),
+    Header(String, Box<Needle>),
     /// Needle number n is in the body.
     Body(usize),
     /// Needle number n is in the header or the body.
@@ -118,7 +118,7 @@ fn has(flag: &Flag) -> Test {
 }
 
 fn header(name: &str, value: &str) -> Test {
-    Test::Header(name.to_owned(), Needle::new(value))
+    Test::Header(name.to_owned(), Box::new(Needle::new(value)))
 }
 
 fn sequence(set: &SequenceSet, selected: &Selected) -> Outcome<Ranges> {

@@ -1,6 +1,7 @@
 //! A real server on a real store, and clients that talk to it.
 
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 pub mod client;
 pub mod counting;

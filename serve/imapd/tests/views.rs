@@ -1,0 +1,250 @@
+//! Several sessions change one mailbox at random. Each client believes only what it is told, and in the end believes
+//! what is.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+use harness::client::Client;
+use harness::{House, PASSWORD, USER};
+use proptest::prelude::*;
+
+const SESSIONS: usize = 3;
+const FLAGS: [&str; 4] = ["\\Seen", "\\Flagged", "\\Deleted", "Work"];
+
+/// What one session does next. Numbers are taken modulo what there is.
+#[derive(Clone, Debug)]
+enum Act {
+    Append,
+    Store { message: usize, flag: usize, add: bool, silent: bool, by_uid: bool },
+    Expunge,
+    UidExpunge { message: usize },
+    Fetch { by_uid: bool },
+    Search,
+    Copy { message: usize },
+    Move { message: usize },
+    Noop,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let store = (0..40usize, 0..FLAGS.len(), any::<bool>(), any::<bool>(), any::<bool>());
+    prop_oneof![
+        3 => Just(Act::Append),
+        6 => store.prop_map(|(message, flag, add, silent, by_uid)| Act::Store { message, flag, add, silent, by_uid }),
+        2 => Just(Act::Expunge),
+        1 => (0..40usize).prop_map(|message| Act::UidExpunge { message }),
+        3 => any::<bool>().prop_map(|by_uid| Act::Fetch { by_uid }),
+        1 => Just(Act::Search),
+        1 => (0..40usize).prop_map(|message| Act::Copy { message }),
+        1 => (0..40usize).prop_map(|message| Act::Move { message }),
+        2 => Just(Act::Noop),
+    ]
+}
+
+/// A message as a client knows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Known {
+    uid: Option<u32>,
+    /// Sorted, without `\Recent`.
+    flags: Option<Vec<String>>,
+}
+
+/// A client that keeps what untagged responses say.
+struct View {
+    client: Client,
+    messages: Vec<Known>,
+}
+
+impl View {
+    async fn open(house: &House) -> Self {
+        let mut client = Client::new(house.connect());
+        client.response().await.unwrap();
+        client.command(&format!("a LOGIN {USER} \"{PASSWORD}\"")).await;
+        let mut view = Self { client, messages: Vec::new() };
+        view.command("s SELECT INBOX", true).await;
+        view.command("f FETCH 1:* (UID FLAGS)", false).await;
+        view
+    }
+
+    /// Runs a command and believes its responses. `may_expunge` is RFC 3501 7.4.1.
+    async fn command(&mut self, text: &str, may_expunge: bool) -> String {
+        let mut responses = self.client.command(text).await;
+        let tagged = responses.pop().unwrap();
+        for response in &responses {
+            assert!(may_expunge || !response.ends_with("EXPUNGE"), "{text}: {response}");
+            self.believe(response);
+        }
+        assert!(!tagged.contains(" BAD "), "{text}: {tagged}");
+        tagged
+    }
+
+    fn believe(&mut self, response: &str) {
+        let words: Vec<&str> = response.splitn(4, ' ').collect();
+        match words.as_slice() {
+            ["*", count, "EXISTS"] => {
+                let count: usize = count.parse().unwrap();
+                assert!(count >= self.messages.len(), "{response}, and {} were known", self.messages.len());
+                self.messages.resize(count, Known::default());
+            }
+            ["*", seq, "EXPUNGE"] => drop(self.messages.remove(seq.parse::<usize>().unwrap() - 1)),
+            ["*", seq, "FETCH", items] => {
+                let seq: usize = seq.parse().unwrap();
+                assert!((1..=self.messages.len()).contains(&seq), "{response}");
+                self.believe_items(seq - 1, items);
+            }
+            _ => {}
+        }
+    }
+
+    fn believe_items(&mut self, at: usize, items: &str) {
+        if let Some((_, after)) = items.split_once("UID ") {
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            let uid = digits.parse().unwrap();
+            assert!(
+                self.messages[at].uid.is_none_or(|known| known == uid),
+                "{items}: message {} changed",
+                at + 1
+            );
+            self.messages[at].uid = Some(uid);
+        }
+        if let Some((_, after)) = items.split_once("FLAGS (") {
+            self.messages[at].flags = Some(sorted(after.split_once(')').unwrap().0));
+        }
+    }
+
+    async fn act(&mut self, act: &Act) {
+        let count = self.messages.len();
+        let pick = |message: usize| message % count.max(1);
+        match act {
+            Act::Append => drop(self.command("p APPEND INBOX {3+}\r\nabc", true).await),
+            Act::Expunge => drop(self.command("e EXPUNGE", true).await),
+            Act::Noop => drop(self.command("n NOOP", true).await),
+            Act::Fetch { by_uid: false } => drop(self.command("f FETCH 1:* (UID FLAGS)", false).await),
+            Act::Fetch { by_uid: true } => drop(self.command("f UID FETCH 1:* FLAGS", true).await),
+            Act::Search => drop(self.command("h SEARCH DELETED", false).await),
+            _ if count == 0 => {}
+            Act::Store { message, flag, add, silent, by_uid } => {
+                self.store(pick(*message), FLAGS[*flag], *add, *silent, *by_uid).await;
+            }
+            Act::UidExpunge { message } => {
+                let Some(uid) = self.messages[pick(*message)].uid else { return };
+                self.command(&format!("e UID EXPUNGE {uid}"), true).await;
+            }
+            Act::Copy { message } => {
+                self.command(&format!("c COPY {} INBOX", pick(*message) + 1), true).await;
+            }
+            Act::Move { message } => {
+                self.command(&format!("m MOVE {} INBOX/other", pick(*message) + 1), true).await;
+            }
+        }
+    }
+
+    /// STORE; what a silent one does, the client notes itself.
+    async fn store(&mut self, at: usize, flag: &str, add: bool, silent: bool, by_uid: bool) {
+        let uid = self.messages[at].uid.filter(|_| by_uid);
+        let (verb, number) = match uid {
+            Some(uid) => ("UID STORE", uid as usize),
+            None => ("STORE", at + 1),
+        };
+        let sign = if add { '+' } else { '-' };
+        let suffix = if silent { ".SILENT" } else { "" };
+        if silent && let Some(flags) = &mut self.messages[at].flags {
+            flags.retain(|known| known != flag);
+            flags.extend(add.then(|| flag.to_owned()));
+            flags.sort();
+        }
+        self.command(&format!("t {verb} {number} {sign}FLAGS{suffix} ({flag})"), uid.is_some()).await;
+    }
+}
+
+fn sorted(flags: &str) -> Vec<String> {
+    let mut flags: Vec<String> =
+        flags.split(' ').filter(|flag| !flag.is_empty() && *flag != "\\Recent").map(str::to_owned).collect();
+    flags.sort();
+    flags
+}
+
+/// Views of one new mailbox, one for each session.
+async fn opened(house: &House) -> Vec<View> {
+    let mut views = Vec::new();
+    for _ in 0..SESSIONS {
+        views.push(View::open(house).await);
+    }
+    views[0].command("o CREATE INBOX/other", true).await;
+    views
+}
+
+/// After a NOOP, each view must agree with what a new session sees.
+async fn compare(house: &House, views: &mut [View]) {
+    let truth = View::open(house).await.messages;
+    for (session, view) in views.iter_mut().enumerate() {
+        view.command("n NOOP", true).await;
+        assert_eq!(view.messages.len(), truth.len(), "session {session}");
+        for (seq, (believed, real)) in (1..).zip(view.messages.iter().zip(&truth)) {
+            let uid_right = believed.uid.is_none() || believed.uid == real.uid;
+            let flags_right = believed.flags.is_none() || believed.flags == real.flags;
+            assert!(
+                uid_right && flags_right,
+                "session {session}, message {seq}: {believed:?}, really {real:?}"
+            );
+        }
+    }
+}
+
+/// One command after the other.
+async fn play_in_turn(acts: Vec<(usize, Act)>) {
+    let house = House::new().await;
+    let mut views = opened(&house).await;
+    for (session, act) in &acts {
+        views[*session].act(act).await;
+    }
+    compare(&house, &mut views).await;
+}
+
+/// Each session at its own speed.
+async fn play_at_once(acts: Vec<(usize, Act)>) {
+    let house = House::new().await;
+    let mut tasks = Vec::new();
+    for (session, mut view) in opened(&house).await.into_iter().enumerate() {
+        let own: Vec<Act> =
+            acts.iter().filter(|(of, _)| *of == session).map(|(_, act)| act.clone()).collect();
+        tasks.push(tokio::spawn(async move {
+            for act in &own {
+                view.act(act).await;
+            }
+            view
+        }));
+    }
+    let mut views = Vec::new();
+    for task in tasks {
+        views.push(task.await.unwrap());
+    }
+    compare(&house, &mut views).await;
+}
+
+fn run(played: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(played);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sessions_that_take_turns_know_the_mailbox_as_it_is(
+        acts in prop::collection::vec((0..SESSIONS, act()), 1..60),
+    ) {
+        run(play_in_turn(acts));
+    }
+
+    #[test]
+    fn sessions_that_race_know_the_mailbox_as_it_is(
+        acts in prop::collection::vec((0..SESSIONS, act()), 1..200),
+    ) {
+        run(play_at_once(acts));
+    }
+}
