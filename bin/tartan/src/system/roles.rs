@@ -32,7 +32,10 @@ pub fn start(
     let router = Router::new(directory.clone(), settings::route(config)?);
     let pipes = Pipes::new();
     let mut start = Start { config, paths, stores, tls, directory, router, pipes, bound, tasks };
-    config.system.roles.iter().try_for_each(|role| start.role(*role))
+    // The relay calls other roles, and what waits in the spool is due at once: whom it calls must be there before it.
+    let (last, first): (Vec<Role>, Vec<Role>) =
+        config.system.roles.iter().partition(|role| **role == Role::Relay);
+    first.into_iter().chain(last).try_for_each(|role| start.role(role))
 }
 
 /// What roles are given; each takes what it needs.
