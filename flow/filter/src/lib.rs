@@ -1,4 +1,4 @@
-//! The second hop: [`Transaction`] to [`Filtered`], or to a refusal that the client still hears.
+//! The second hop: [`Transaction`](receive::Transaction) to [`Filtered`], or to a refusal that the client still hears.
 //!
 //! A chain of [`Filter`]s looks at a message before anybody takes responsibility for it. In front of whatever is
 //! configured stands the [`Minimum`], which cannot be switched off: loops are cut, headers are bounded, and what a

@@ -1,5 +1,6 @@
 //! The loop of a session: bytes to the machine, events to the role, replies to the wire.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 
@@ -173,8 +174,8 @@ impl<R: Role> Driver<R> {
             Event::Piece(piece) => self.piece(&piece),
             Event::ContentEnd(facts) => self.content_end(facts).await,
             Event::ContentRefused(refusal) => {
-                self.count("content", Some(&refusal));
-                self.open = None;
+                let id = self.open.take().map(|open| open.id.to_string()).unwrap_or_default();
+                self.answered("content", &id, Some(&refusal));
             }
             Event::Reset => self.open = None,
             Event::Close => return Then::Close,
@@ -190,7 +191,7 @@ impl<R: Role> Driver<R> {
 
     async fn mail(&mut self, mail: Mail) {
         let answer = self.shared.role.on_mail(&self.session, &mail).await;
-        self.count("sender", answer.as_ref().err());
+        self.answered("sender", &mail.reverse_path, answer.as_ref().err());
         match answer {
             Err(refusal) => self.machine.refuse(refusal),
             Ok(()) => {
@@ -206,22 +207,20 @@ impl<R: Role> Driver<R> {
 
     async fn rcpt(&mut self, rcpt: Rcpt) {
         let Some(open) = &mut self.open else { return self.machine.refuse(internal()) };
-        let Rcpt { forward_path, notify, orcpt } = rcpt;
+        let Rcpt { forward_path, notify, orcpt, .. } = rcpt;
         let address = forward_path.address_at(&self.shared.settings.domain);
         let recipient = Recipient { address, notify, orcpt };
         let answer = self.shared.role.on_rcpt(&self.session, &open.envelope, &recipient).await;
+        let address = recipient.address.clone();
         let refusal = match answer {
             Ok(target) => {
                 open.envelope.recipients.push(recipient);
                 open.targets.push(target);
                 None
             }
-            Err(refusal) => {
-                tracing::info!(recipient = %recipient.address, %refusal, "recipient refused");
-                Some(refusal)
-            }
+            Err(refusal) => Some(refusal),
         };
-        self.count("recipient", refusal.as_ref());
+        self.answered("recipient", &address, refusal.as_ref());
         match refusal {
             None => self.machine.accept(),
             Some(refusal) => self.machine.refuse(refusal),
@@ -249,11 +248,11 @@ impl<R: Role> Driver<R> {
         let answers = match writer.map_or_else(|| Ok(Body::from_bytes(vec![])), BodyWriter::finish) {
             Ok(body) => {
                 let transaction = self.transaction(&id, envelope, body, facts);
-                self.shared.role.on_body(id, transaction, targets).await
+                self.shared.role.on_body(id.clone(), transaction, targets).await
             }
             Err(error) => vec![Err(disk_failed(&error))],
         };
-        answers.iter().for_each(|answer| self.count("content", answer.as_ref().err()));
+        answers.iter().for_each(|answer| self.answered("content", &id, answer.as_ref().err()));
         let replies = answers.into_iter().map(|answer| match answer {
             Ok(proof) => proof.reply(),
             Err(refusal) => Reply::from(refusal),
@@ -277,14 +276,18 @@ impl<R: Role> Driver<R> {
         Transaction { session: Arc::new(self.session.clone()), envelope, body, received, arrival }
     }
 
-    fn count(&self, what: &'static str, refusal: Option<&Refusal>) {
+    /// Counts an answer; a refusal is also logged, once, here.
+    fn answered(&self, to: &'static str, who: &dyn Display, refusal: Option<&Refusal>) {
         let result = match refusal {
             None => "accepted",
             Some(refusal) if refusal.reply().is_temporary() => "deferred",
             Some(_) => "refused",
         };
+        if let Some(refusal) = refusal {
+            tracing::info!(%refusal, "{to} {who} {result}");
+        }
         let role = self.session.role;
-        metrics::counter!("tartan_receive_answers_total", "role" => role, "to" => what, "result" => result)
+        metrics::counter!("tartan_receive_answers_total", "role" => role, "to" => to, "result" => result)
             .increment(1);
     }
 }

@@ -92,6 +92,8 @@ pub struct Mail {
 pub struct Rcpt {
     /// Where the message goes.
     pub forward_path: ForwardPath,
+    /// Whether the path came in ASCII, so that it needs no SMTPUTF8.
+    pub is_ascii: bool,
     /// When the sender wants a report.
     pub notify: Notify,
     /// The address that the sender used first.
@@ -222,8 +224,7 @@ fn mail(rest: &str) -> Result<Command, Refusal> {
     let (path, parameters) = path_and_parameters(rest, "FROM:")?;
     let reverse_path = ReversePath::parse(path).map_err(|e| bad_path(e, "sender"))?;
     let params = params::mail(parameters)?;
-    let non_ascii = reverse_path.address().is_some_and(|address| !address.to_string().is_ascii());
-    if non_ascii && !params.smtputf8 {
+    if !path.is_ascii() && !params.smtputf8 {
         return Err(Refusal::new(553, (5, 6, 7), "SMTPUTF8 is needed for that sender address"));
     }
     Ok(Command::Mail(Mail { reverse_path, params }))
@@ -235,7 +236,7 @@ fn rcpt(rest: &str) -> Result<Command, Refusal> {
     let (path, parameters) = path_and_parameters(rest, "TO:")?;
     let forward_path = ForwardPath::parse(path).map_err(|e| bad_path(e, "recipient"))?;
     let (notify, orcpt) = params::rcpt(parameters)?;
-    Ok(Command::Rcpt(Rcpt { forward_path, notify, orcpt }))
+    Ok(Command::Rcpt(Rcpt { forward_path, is_ascii: path.is_ascii(), notify, orcpt }))
 }
 
 /// Splits `FROM:<path> parameters`. White space behind the colon is no grammar, but common and harmless.

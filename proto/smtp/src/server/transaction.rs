@@ -1,6 +1,6 @@
 //! The envelope: MAIL and RCPT, RFC 5321 3.3.
 
-use address::{ForwardPath, MailParams};
+use address::MailParams;
 
 use crate::command::{Command, Mail, Rcpt};
 use crate::{EnhancedCode, Refusal, Reply};
@@ -136,11 +136,10 @@ impl ExpectRcpt {
     }
 
     fn rcpt_refusal(&self, rcpt: &Rcpt, c: &Conversation) -> Option<Refusal> {
-        let non_ascii = matches!(&rcpt.forward_path, ForwardPath::Address(to) if !to.to_string().is_ascii());
         let wants_dsn = rcpt.notify.is_given() || rcpt.orcpt.is_some();
         if self.accepted >= c.settings.recipients_max {
             Some(Refusal::new(452, (4, 5, 3), "Too many recipients"))
-        } else if non_ascii && !self.smtp_utf8 {
+        } else if !rcpt.is_ascii && !self.smtp_utf8 {
             Some(Refusal::new(553, (5, 6, 7), "SMTPUTF8 is needed for that recipient address"))
         } else if wants_dsn && !c.settings.extensions.dsn {
             Some(Refusal::new(555, (5, 5, 4), "NOTIFY and ORCPT are not offered"))
