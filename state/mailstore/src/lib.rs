@@ -48,3 +48,6 @@ pub use path::{MailboxPath, SpecialUse};
 pub use settings::{AccountMailbox, MailstoreSettings, ViewKind};
 pub use snapshot::{Changes, MailboxSnapshot, MessageRow};
 pub use uid_set::UidSet;
+
+#[cfg(test)]
+mod golden;

@@ -66,15 +66,15 @@ impl Default for MailstoreSettings {
 }
 
 fn usual_mailboxes() -> Vec<AccountMailbox> {
-    let below_inbox = |name: &str, special_use| AccountMailbox {
-        components: vec!["INBOX".into(), name.into()],
+    let mailbox = |name: &str, special_use| AccountMailbox {
+        components: vec![name.into()],
         special_use: Some(special_use),
     };
     vec![
-        below_inbox("Archive", SpecialUse::Archive),
-        below_inbox("Drafts", SpecialUse::Drafts),
-        below_inbox("Junk", SpecialUse::Junk),
-        below_inbox("Sent", SpecialUse::Sent),
-        below_inbox("Trash", SpecialUse::Trash),
+        mailbox("Archive", SpecialUse::Archive),
+        mailbox("Drafts", SpecialUse::Drafts),
+        mailbox("Junk", SpecialUse::Junk),
+        mailbox("Sent", SpecialUse::Sent),
+        mailbox("Trash", SpecialUse::Trash),
     ]
 }

@@ -25,7 +25,7 @@ async fn a_new_account_has_its_mailboxes_and_is_subscribed_to_them() {
     let inbox = store.account_ensure(&alice()).await.unwrap();
     assert_eq!(store.account_ensure(&alice()).await.unwrap(), inbox, "a second time changes nothing");
     let entries = store.mailbox_list(&alice());
-    assert!(entries[0].path.is_inbox() && entries[0].has_children);
+    assert!(entries[0].path.is_inbox() && !entries[0].has_children);
     let uses: Vec<_> = entries.iter().filter_map(|entry| entry.special_use).collect();
     let expected =
         [SpecialUse::Archive, SpecialUse::Drafts, SpecialUse::Junk, SpecialUse::Sent, SpecialUse::Trash];

@@ -1,0 +1,151 @@
+//! What records looked like when their version was made. A change here is a change of the format on disk: the old form
+//! must stay readable.
+
+use bytes::Bytes;
+use journal::Record;
+
+use crate::counters::Counters;
+use crate::entry::*;
+use crate::id::{NameId, TransferId};
+use crate::message_row::Message;
+use crate::{
+    BodyId, EmailId, Flags, Keyword, MailboxId, MailboxPath, ModSeq, SpecialUse, SystemFlag, ThreadId, Uid,
+    UidSet, UidValidity,
+};
+
+fn uid(number: u32) -> Uid {
+    Uid::new(number).unwrap()
+}
+
+fn flags() -> Flags {
+    Flags::new([SystemFlag::Seen], [Keyword::parse("$Junk").unwrap()]).unwrap()
+}
+
+fn counters(modseq: u64) -> Counters {
+    let modseq = ModSeq::new(modseq);
+    let (uid_next, recent_from) = (uid(300), uid(7));
+    Counters { uid_next, modseq, messages: 5, unseen: 4, deleted: 3, bytes: 70_000, recent_from }
+}
+
+fn message(number: u32) -> Message {
+    Message {
+        uid: uid(number),
+        modseq: ModSeq::new(9),
+        flags: flags(),
+        internal_date: 1_700_000_000,
+        save_date: -1,
+        size: 1_234,
+        body: BodyId(42),
+        email_id: EmailId(0x0102),
+        thread_id: ThreadId(0x0304),
+    }
+}
+
+fn path() -> MailboxPath {
+    let account = address::AccountName::parse("alice@example.org").unwrap();
+    MailboxPath::personal(&account, &["a", "b"]).unwrap()
+}
+
+fn groups() -> Vec<(Flags, UidSet)> {
+    vec![(flags(), [uid(1), uid(2), uid(9)].into_iter().collect())]
+}
+
+/// One of each kind.
+fn entries() -> Vec<Entry> {
+    let (mailbox, transfer) = (MailboxId(0x11), TransferId(0x22));
+    let counters = counters(9);
+    let thread_keys = ThreadKeys { message_ids: vec![[1; 16]], subject: [2; 8] };
+    let deleted = Some(MailboxDeleted { at: 6, path: path() });
+    let (created, modseq, special_use) = (5, ModSeq::new(9), Some(SpecialUse::Junk));
+    vec![
+        BodyStored {
+            body: BodyId(42),
+            hash: [3; 32],
+            size: 1_234,
+            file: Some(FileId([4; 16])),
+            presentation: Bytes::from_static(b"p"),
+        }
+        .into(),
+        MessageAppended { mailbox, counters, message: message(8), owner: NameId(0x33), thread_keys }.into(),
+        FlagsSet { mailbox, counters, groups: groups() }.into(),
+        MessagesExpunged { mailbox, counters, at: 6, groups: groups() }.into(),
+        MessagesCopied { mailbox, counters, messages: vec![message(8)] }.into(),
+        MessagesMoved {
+            from: mailbox,
+            from_counters: counters,
+            to: MailboxId(0x12),
+            to_counters: counters,
+            messages: vec![(uid(2), message(8))],
+        }
+        .into(),
+        TransferRows { transfer, index: 1, messages: vec![message(8)] }.into(),
+        TransferCommitted { transfer, mailbox, counters, uid_first: uid(300) }.into(),
+        TransferAborted { transfer }.into(),
+        NameRow {
+            id: NameId(1),
+            parent: NameId(2),
+            kind: NameKind::Component,
+            text: "a".into(),
+            mailbox: Some(mailbox),
+            modseq,
+        }
+        .into(),
+        NameRemoved { id: NameId(1), modseq }.into(),
+        MailboxRow {
+            id: mailbox,
+            uid_validity: UidValidity::new(77).unwrap(),
+            special_use,
+            created,
+            modseq,
+            deleted,
+        }
+        .into(),
+        SubscriptionSet { owner: NameId(0x33), path: path(), subscribed: true }.into(),
+    ]
+}
+
+/// Kind and bytes of each, in the form of version 1.
+const VERSION_1: &str = include_str!("golden.txt");
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn records_are_written_in_the_form_of_version_1() {
+    let written: Vec<_> = entries()
+        .iter()
+        .map(Entry::record)
+        .map(|record| format!("{} {}\n", record.kind, hex(&record.bytes)))
+        .collect();
+    assert_eq!(written.concat(), VERSION_1);
+}
+
+#[test]
+fn records_of_version_1_are_read() {
+    let read = VERSION_1.lines().map(|line| {
+        let (kind, bytes) = line.split_once(' ').unwrap();
+        Entry::decode(&Record::state(kind.parse().unwrap(), unhex(bytes))).unwrap()
+    });
+    assert_eq!(read.collect::<Vec<_>>(), entries());
+}
+
+#[test]
+fn a_record_of_an_unknown_kind_or_version_is_refused() {
+    assert!(Entry::decode(&Record::state(99, vec![1])).is_err());
+    let mut newer = entries()[8].record();
+    newer.bytes = [&[2], &newer.bytes[1..]].concat().into();
+    assert!(Entry::decode(&newer).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_a_record_or_refused(kind in 0u16..16, mut bytes: Vec<u8>) {
+        bytes.insert(0, 1);
+        let _ = Entry::decode(&Record::state(kind, bytes));
+    }
+}
