@@ -60,7 +60,7 @@ impl Mailstore {
         Ok(store)
     }
 
-    /// Answers what waits and closes the journal. Later calls fail. Blocks.
+    /// Answers what waits and closes the journal. Later changes fail; files are let go with the last handle. Blocks.
     pub fn stop(&self) -> Result<(), MailstoreError> {
         let sequencer = self.inner.sequencer.lock().take();
         sequencer.map_or(Ok(()), |sequencer| Ok(sequencer.stop()?))

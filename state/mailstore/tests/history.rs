@@ -275,8 +275,15 @@ impl History {
         assert!(self.store.recent_claim(mailbox).unwrap().from == claim.until);
     }
 
-    fn reopen(&mut self) {
+    /// Stops the store and lets go of its files, which an empty one takes the place of.
+    fn close(&mut self) {
         self.store.stop().unwrap();
+        self.store =
+            Mailstore::open(MailstoreSettings::in_memory("elsewhere"), Arc::new(FaultDisk::new())).unwrap();
+    }
+
+    fn reopen(&mut self) {
+        self.close();
         self.store = Mailstore::open(self.settings.clone(), self.disk.clone()).unwrap();
     }
 
@@ -292,9 +299,7 @@ impl History {
 
     /// On a real disk, the view is deleted instead, and made again from the journal.
     fn view_lost(&mut self) {
-        self.store.stop().unwrap();
-        self.store =
-            Mailstore::open(MailstoreSettings::in_memory("elsewhere"), Arc::new(FaultDisk::new())).unwrap();
+        self.close();
         std::fs::remove_dir_all(self.settings.dir.join("view")).unwrap();
         self.store = Mailstore::open(self.settings.clone(), self.disk.clone()).unwrap();
     }
