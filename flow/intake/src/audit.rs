@@ -3,37 +3,17 @@
 use filter::{Filtered, Verdict};
 use spool::{AuditEvent, AuditNote, NextHop, Route};
 
-/// The notes of receiving, filtering and routing, in their order.
+/// The notes of filtering and routing, in their order. The spool itself notes what it is told of the session.
 pub(crate) fn notes(filtered: &Filtered, routes: &[Route]) -> Vec<AuditNote> {
-    let role = filtered.transaction.session.role;
-    let mut notes = vec![
-        note(filtered, role, AuditEvent::Received, received(filtered)),
-        note(filtered, "filter", AuditEvent::Filtered, seen(filtered)),
-    ];
-    notes.extend(routes.iter().map(|route| note(filtered, "route", AuditEvent::Routed, routed(route))));
-    notes
+    let seen = note(filtered, "filter", AuditEvent::Filtered, seen(filtered));
+    let routed = routes.iter().map(|route| note(filtered, "route", AuditEvent::Routed, routed(route)));
+    std::iter::once(seen).chain(routed).collect()
 }
 
 fn note(filtered: &Filtered, role: &str, event: AuditEvent, text: String) -> AuditNote {
     let transaction = &filtered.transaction;
     let session = Some(transaction.session.id.to_string().into());
     AuditNote { time: transaction.arrival, role: role.into(), session, event, text }
-}
-
-fn received(filtered: &Filtered) -> String {
-    let transaction = &filtered.transaction;
-    let session = &transaction.session;
-    let account = session.account.as_ref().map(|account| format!(", signed in as {account}"));
-    format!(
-        "from {} by {} ({}{}{}), {} bytes for {} recipients",
-        transaction.envelope.reverse_path,
-        session.peer,
-        session.hello_name(),
-        if session.tls.is_some() { ", TLS" } else { "" },
-        account.unwrap_or_default(),
-        transaction.body.len(),
-        transaction.envelope.recipients.len(),
-    )
 }
 
 fn seen(filtered: &Filtered) -> String {
