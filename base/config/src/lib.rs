@@ -20,7 +20,7 @@ mod value;
 pub use change::Change;
 pub use define::{OptionInfo, Reload, SectionInfo};
 pub use error::{ConfigError, ConfigErrors};
-pub use read::check;
+pub use read::{check, check_by};
 pub use reference::reference;
 pub use table::Config;
 pub use value::{AddressRange, ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role, Value};

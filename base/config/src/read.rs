@@ -1,7 +1,7 @@
 //! From text to [`Config`], collecting every mistake.
 
 use crate::value::{Found, Mistake, Value};
-use crate::{Config, ConfigError, ConfigErrors, SectionInfo, rules, table};
+use crate::{Config, ConfigError, ConfigErrors, SectionInfo, table};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -11,6 +11,18 @@ use toml::de::DeTable;
 /// # Errors
 /// Everything that is wrong with it, at once, in the order of its lines.
 pub fn check(file: &str, text: &str) -> Result<Config, ConfigErrors> {
+    check_by(file, text, |_| Vec::new())
+}
+
+/// As [`check`], with more rules: `rules` gives section, key and what is wrong for each breach.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_by(
+    file: &str,
+    text: &str,
+    rules: impl FnOnce(&Config) -> Vec<(&'static str, &'static str, String)>,
+) -> Result<Config, ConfigErrors> {
     let (table, syntax) = DeTable::parse_recoverable(text);
     let mut reader = Reader { table: table.get_ref(), mistakes: Vec::new(), missing: Vec::new() };
     for error in syntax {
@@ -19,7 +31,10 @@ pub fn check(file: &str, text: &str) -> Result<Config, ConfigErrors> {
     reader.unknown(&table::sections());
     let config = Config::read(&mut reader);
     if let Some(config) = &config {
-        rules::check(config, &mut reader);
+        crate::rules::check(config, &mut reader);
+        for (section, key, message) in rules(config) {
+            reader.option_mistake(section, key, &message);
+        }
     }
     match (config, reader.errors(text)) {
         (Some(config), errors) if errors.is_empty() => Ok(config),

@@ -3,19 +3,39 @@
 use crate::read::Reader;
 use crate::value::{LmtpEndpoint, is_domain};
 use crate::{Config, Role};
-use std::time::Duration;
+
+/// The smallest segment of a journal.
+const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
 
 /// Adds a mistake for each rule that does not hold.
 pub(crate) fn check(config: &Config, reader: &mut Reader<'_>) {
-    if config.system.roles.is_empty() {
-        reader.option_mistake("system", "roles", "name at least one role");
-    }
+    roles(config, reader);
     listeners(config, reader);
     lmtp(config, reader);
     routes(config, reader);
     spool(config, reader);
-    if config.limits.message_size.0 == 0 {
-        reader.option_mistake("limits", "message_size", "no message would be taken");
+    segments(config, reader);
+}
+
+fn roles(config: &Config, reader: &mut Reader<'_>) {
+    let roles = &config.system.roles;
+    if roles.is_empty() {
+        reader.option_mistake("system", "roles", "name at least one role");
+    }
+    for (place, role) in roles.iter().enumerate() {
+        if roles[..place].contains(role) {
+            reader.option_mistake("system", "roles", &format!("{role} is named twice"));
+        }
+    }
+}
+
+/// A file for every few messages would be too many.
+fn segments(config: &Config, reader: &mut Reader<'_>) {
+    let sizes = [("spool", config.spool.segment_size), ("mailstore", config.mailstore.segment_size)];
+    for (section, size) in sizes {
+        if size.0 < SEGMENT_BYTES_MIN {
+            reader.option_mistake(section, "segment_size", "less than 64 KiB");
+        }
     }
 }
 
@@ -57,8 +77,8 @@ fn routes(config: &Config, reader: &mut Reader<'_>) {
 }
 
 fn spool(config: &Config, reader: &mut Reader<'_>) {
-    if config.spool.retries.is_empty() || config.spool.retries.iter().any(Duration::is_zero) {
-        reader.option_mistake("spool", "retries", "name at least one pause, none of them zero");
+    if config.spool.retries.is_empty() {
+        reader.option_mistake("spool", "retries", "name at least one pause");
     }
     if config.spool.delay_notice >= config.spool.expiry {
         reader.option_mistake(

@@ -4,6 +4,7 @@ use crate::define::sections;
 use crate::value::{AddressRange, ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn count(number: usize) -> NonZeroU32 {
+    u32::try_from(number).ok().and_then(NonZeroU32::new).expect("defaults are small and not zero")
+}
 
 /// Every interface, by IPv6 and IPv4.
 fn everywhere(port: u16) -> Vec<SocketAddr> {
@@ -65,9 +70,9 @@ sections! {
     /// Limits that hold for every listener.
     limits: Limits {
         /// Connections that one role holds at once.
-        connections: u32 = limits::CONNECTIONS_MAX as u32, restart;
+        connections: NonZeroU32 = count(limits::CONNECTIONS_MAX), restart;
         /// Connections from one address that one role holds at once (an IPv6 /64 is one address).
-        connections_per_address: u32 = limits::CONNECTIONS_PER_ADDRESS_MAX as u32, restart;
+        connections_per_address: NonZeroU32 = count(limits::CONNECTIONS_PER_ADDRESS_MAX), restart;
         /// The largest message that is taken, by SMTP, LMTP and IMAP.
         message_size: ByteSize = ByteSize(limits::MESSAGE_BYTES_MAX), restart;
         /// A message larger than this is kept in a file of its own on its way.
@@ -79,15 +84,15 @@ sections! {
         /// Where SMTP is served.
         listen: Vec<SocketAddr> = everywhere(25), restart;
         /// Recipients of one transaction.
-        recipients: u32 = limits::SMTP_RECIPIENTS_MAX as u32, restart;
+        recipients: NonZeroU32 = count(limits::SMTP_RECIPIENTS_MAX), restart;
         /// Protocol errors after which a session is closed.
-        errors: u32 = limits::SMTP_ERRORS_MAX, restart;
+        errors: NonZeroU32 = count(limits::SMTP_ERRORS_MAX as usize), restart;
         /// Time without a command after which a session is closed.
         command_time: Duration = limits::SMTP_COMMAND_TIME_MAX, restart;
         /// Time without a byte of message data after which a session is closed.
         data_time: Duration = limits::SMTP_DATA_TIME_MAX, restart;
         /// `Received` fields after which a message is taken for looping.
-        hops: u32 = limits::HOPS_MAX as u32, restart;
+        hops: NonZeroU32 = count(limits::HOPS_MAX), restart;
     }
 
     /// Mail from users, with a login.
@@ -147,9 +152,9 @@ sections! {
         /// Name servers to ask instead of the system's.
         resolvers: Vec<SocketAddr> = Vec::new(), restart;
         /// Deliveries under way at once.
-        deliveries: u32 = 100, restart;
+        deliveries: NonZeroU32 = count(100), restart;
         /// Connections to one destination at once.
-        connections_per_destination: u32 = 10, restart;
+        connections_per_destination: NonZeroU32 = count(10), restart;
         /// Time to reach another host.
         connect_time: Duration = 30 * SECOND, restart;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,15 +75,15 @@ impl Value for bool {
     }
 }
 
-impl Value for u32 {
+impl Value for NonZeroU32 {
     fn what() -> String {
-        "a whole number".to_owned()
+        "a whole number from 1 on".to_owned()
     }
 
     fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
         let Some(number) = found.get_ref().as_integer() else { return wrong_type(found) };
-        Self::from_str_radix(number.as_str(), number.radix())
-            .or_else(|_| mistake(found, format!("{number} is not from 0 to {}", Self::MAX)))
+        let number = u32::from_str_radix(number.as_str(), number.radix()).ok().and_then(Self::new);
+        number.map_or_else(|| mistake(found, format!("not from 1 to {}", Self::MAX)), Ok)
     }
 
     fn show(&self) -> String {
@@ -210,11 +211,11 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     Some((text[..end].parse().ok()?, text[end..].trim_start()))
 }
 
-/// Finds `unit` in `units` and multiplies.
+/// Finds `unit` in `units` and multiplies. Nothing that has a unit may be zero.
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    number.checked_mul(*factor)
+    number.checked_mul(*factor).filter(|amount| *amount > 0)
 }
 
 /// The largest unit that divides `amount`.
@@ -248,7 +249,7 @@ impl Value for ByteSize {
         from_text(found, |text| {
             scaled(text, SIZE_UNITS).map(Self).ok_or_else(|| {
                 format!(
-                    "{text:?} is not a size: write a whole number and B, KiB, MiB or GiB, as in \"20 MiB\""
+                    "{text:?} is not a size: write a whole number from 1 on and B, KiB, MiB or GiB, as in \"20 MiB\""
                 )
             })
         })
@@ -268,7 +269,7 @@ impl Value for Duration {
     fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
         from_text(found, |text| {
             scaled(text, TIME_UNITS).map(Self::from_millis).ok_or_else(|| {
-                format!("{text:?} is not a time: write a whole number and ms, s, m, h or d, as in \"5d\"")
+                format!("{text:?} is not a time: write a whole number from 1 on and ms, s, m, h or d, as in \"5d\"")
             })
         })
     }

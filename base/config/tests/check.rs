@@ -63,7 +63,7 @@ fn every_error_is_told_at_once_with_its_line() {
     }
     assert!(lines[1].ends_with("there is no option system.role: did you mean roles?"), "{told}");
     assert!(lines[2].contains("as in \"20 MiB\""), "{told}");
-    assert!(lines[3].contains("expected a whole number, found string"), "{told}");
+    assert!(lines[3].contains("expected a whole number from 1 on, found string"), "{told}");
     assert!(lines[5].ends_with("there is no section [imap]: did you mean [imapd]?"), "{told}");
     assert!(lines[7].contains("\"localhost\" is not an address with port"), "{told}");
     assert_eq!(lines[8], "t.toml: system.domain is required: a host or domain name");
@@ -122,7 +122,7 @@ fn address_ranges_are_checked() {
 
 #[test]
 fn rules_between_options_are_checked() {
-    let told = errors(&with("[spool]\nretries = [\"5m\", \"0s\"]\ndelay_notice = \"6d\"\n"));
+    let told = errors(&with("[spool]\nretries = []\ndelay_notice = \"6d\"\n"));
     assert!(told.contains("t.toml:5: spool.retries: name at least"), "{told}");
     assert!(told.contains("t.toml:6: spool.delay_notice: not shorter"), "{told}");
 }
@@ -134,6 +134,24 @@ fn numbers_out_of_range_are_refused_and_never_cut() {
     }
     assert_eq!(good(&with("[relay]\nport = 0x19\n")).relay.port, 25);
     errors(&with("[limits]\nmessage_size = \"99999999999 GiB\"\n"));
+}
+
+#[test]
+fn nothing_that_counts_or_measures_may_be_zero() {
+    for wrong in ["[mx]\nerrors = 0\n", "[spool]\nretries = [\"0s\"]\n", "[limits]\nmessage_size = \"0 B\"\n"]
+    {
+        assert!(errors(&with(wrong)).contains("from 1"), "{wrong}");
+    }
+    errors(&with("[mailstore]\nsegment_size = \"1 KiB\"\n"));
+    assert!(errors(&with("roles = [\"mx\", \"imapd\", \"mx\"]\n")).contains("mx is named twice"));
+}
+
+#[test]
+fn rules_of_the_caller_get_lines_too() {
+    let text = with("[log]\nfilter = \"loud\"\n");
+    let checked =
+        config::check_by("t.toml", &text, |config| vec![("log", "filter", config.log.filter.clone())]);
+    assert_eq!(checked.expect_err("wrong").to_string(), "t.toml:5: log.filter: loud");
 }
 
 #[test]

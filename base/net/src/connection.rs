@@ -48,7 +48,7 @@ impl Peer {
     /// The address for logs, `Received` fields and limits; loopback for a pipe.
     pub fn ip(&self) -> IpAddr {
         match self {
-            Self::Tcp(address) => address.ip().to_canonical(),
+            Self::Tcp(address) => address.ip(),
             Self::Pipe { .. } => IpAddr::V4(Ipv4Addr::LOCALHOST),
         }
     }
@@ -101,8 +101,8 @@ impl Connection {
     /// A connection over TCP, with TCP_NODELAY: every write of ours is a whole reply.
     pub(crate) fn tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let local = stream.local_addr().ok();
-        Ok(Self::plain(Plain::Tcp(stream), Peer::Tcp(peer), local))
+        let local = stream.local_addr().ok().map(canonical);
+        Ok(Self::plain(Plain::Tcp(stream), Peer::Tcp(canonical(peer)), local))
     }
 
     /// The two ends of a pipe; the first sees `peer` at the other end, the second the first's role.
@@ -184,6 +184,11 @@ impl Connection {
         let (stream, tls) = handshake(plain).await?;
         Ok(Self { stream: Stream::Tls(Box::new(stream)), peer, local, tls: Some(tls), shutdown, permit })
     }
+}
+
+/// A listener for both families sees IPv4 addresses in IPv6 clothes.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl fmt::Debug for Connection {

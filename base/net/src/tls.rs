@@ -5,6 +5,7 @@ use crate::connection::Plain;
 use crate::watch::FilesWatch;
 use crate::{CertificateFiles, Connection, NetError, TlsInfo};
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{DnsName, ServerName};
@@ -19,7 +20,7 @@ use tokio_rustls::TlsStream;
 pub struct TlsStore {
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
-    _watch: Option<Arc<FilesWatch>>,
+    watch: Arc<Mutex<Option<FilesWatch>>>,
 }
 
 /// Puts TLS on connections, with the certificates that the store has at that moment.
@@ -42,8 +43,9 @@ impl TlsStore {
         let loaded = ArcSwap::from_pointee(load_all(&files)?);
         let certificates = Arc::new(Certificates { files: ArcSwap::from_pointee(files), loaded });
         let acceptor = TlsAcceptor::new(certificates.clone());
-        let watch = FilesWatch::start(&certificates.files.load(), reload_logged(certificates.clone()));
-        Ok(Self { acceptor, certificates, _watch: watch.map(Arc::new) })
+        let store = Self { acceptor, certificates, watch: Arc::default() };
+        store.watch();
+        Ok(store)
     }
 
     /// The store of one self-signed certificate kept in `dir`, for a trial.
@@ -64,12 +66,24 @@ impl TlsStore {
         self.certificates.reload()
     }
 
-    /// Uses other files from now on. They are watched only after a restart.
+    /// Reads `files` and uses and watches them from now on.
+    ///
+    /// # Errors
+    /// As [`TlsStore::open`]; the certificates in use stay in use.
     pub fn replace(&self, files: Vec<CertificateFiles>) -> Result<(), NetError> {
         let loaded = load_all(&files)?;
+        let is_other = **self.certificates.files.load() != files;
         self.certificates.files.store(Arc::new(files));
         self.certificates.loaded.store(Arc::new(loaded));
+        if is_other {
+            self.watch();
+        }
         Ok(())
+    }
+
+    fn watch(&self) {
+        let changed = reload_logged(self.certificates.clone());
+        *self.watch.lock() = FilesWatch::start(&self.certificates.files.load(), changed);
     }
 }
 

@@ -108,12 +108,31 @@ async fn changed_files_serve_new_handshakes_and_leave_sessions_alone() {
     let trusts_renewed = verified(&renewed);
     fs::rename(&renewed.key, &files.key).expect("moved");
     fs::rename(&renewed.chain, &files.chain).expect("moved");
+    reloaded(&store, &trusts_renewed).await;
+    pass(&mut server, &mut client).await;
+}
+
+#[tokio::test]
+async fn other_files_are_used_and_watched_after_a_replacement() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = TlsStore::open(vec![certificate(&dir.path().join("a"), "one.test")]).expect("usable");
+    let other = certificate(&dir.path().join("b"), "one.test");
+    store.replace(vec![other.clone()]).expect("usable");
+    shake_once(&store, &verified(&other)).await.expect("the other one is in use");
+    let renewed = certificate(&dir.path().join("c"), "one.test");
+    let trusts_renewed = verified(&renewed);
+    fs::rename(&renewed.key, &other.key).expect("moved");
+    fs::rename(&renewed.chain, &other.chain).expect("moved");
+    reloaded(&store, &trusts_renewed).await;
+}
+
+/// Waits until the store shows a certificate that the client trusts.
+async fn reloaded(store: &TlsStore, client: &ClientTls) {
     let deadline = net::deadline_in(SOON);
-    while shake_once(&store, &trusts_renewed).await.is_err() {
+    while shake_once(store, client).await.is_err() {
         assert!(net::Instant::now() < deadline, "the files were not reloaded");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    pass(&mut server, &mut client).await;
 }
 
 /// As `shake`, where either side may fail.

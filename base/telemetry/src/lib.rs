@@ -18,7 +18,7 @@ mod session;
 mod status;
 
 pub use fault::Fault;
-pub use log::{LogError, LogFormat, LogHandle, LogSettings, log_init};
+pub use log::{LogError, LogFormat, LogHandle, LogSettings, log_filter_check, log_init};
 pub use metric::{MetricsError, MetricsHandle, metrics_init};
 pub use names::{METRICS, Metric, MetricKind};
 pub use ready::{Readiness, RoleReadiness};

@@ -56,6 +56,14 @@ impl LogHandle {
     }
 }
 
+/// Whether a filter can be put in force.
+///
+/// # Errors
+/// [`LogError::Filter`], with the reason.
+pub fn log_filter_check(filter: &str) -> Result<(), LogError> {
+    filter_parse(filter).map(drop)
+}
+
 fn filter_parse(filter: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::try_new(filter)
         .map_err(|error| LogError::Filter { filter: filter.to_owned(), reason: error.to_string() })

@@ -1,6 +1,7 @@
 //! The files of a system: its configuration, and what lies where in its data directory.
 
 use crate::error::CliError;
+use address::Domain;
 use config::Config;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
@@ -10,13 +11,27 @@ use std::path::{Path, PathBuf};
 /// Reads and checks a configuration file. Relative paths in it are taken from its directory.
 pub fn config_load(file: &Path) -> Result<Config, CliError> {
     let text = std::fs::read_to_string(file).map_err(|source| unread(file, source))?;
-    let mut config = config::check(&file.display().to_string(), &text)?;
+    let mut config = config::check_by(&file.display().to_string(), &text, rules)?;
     let base = file.parent().unwrap_or(Path::new("."));
     config.system.data = base.join(&config.system.data);
     for directory in &mut config.tls.certificates {
         *directory = base.join(&*directory);
     }
     Ok(config)
+}
+
+/// What the crates that use an option know better than the option's type.
+fn rules(config: &Config) -> Vec<(&'static str, &'static str, String)> {
+    let mut broken = Vec::new();
+    for (key, name) in [("hostname", &config.system.hostname), ("domain", &config.system.domain)] {
+        if let Err(error) = Domain::parse(&name.0) {
+            broken.push(("system", key, error.to_string()));
+        }
+    }
+    if let Err(error) = telemetry::log_filter_check(&config.log.filter) {
+        broken.push(("log", "filter", error.to_string()));
+    }
+    broken
 }
 
 fn unread(file: &Path, source: io::Error) -> CliError {

@@ -1,6 +1,6 @@
 //! The admin API: JSON over HTTP on a unix socket in the data directory, and the client of it.
 //!
-//! The owner of the state serves it ([`serve`]); the command line is its first client
+//! The owner of the state serves it ([`AdminSocket`]); the command line is its first client
 //! ([`AdminClient`]). Where no owner runs, the client answers its requests itself from state that the
 //! command has opened ([`AdminClient::local`]), so that there is one code path for both.
 //!
@@ -34,4 +34,4 @@ pub use api::{
 };
 pub use client::{AdminClient, AdminError};
 pub use router::{AdminHandles, Process};
-pub use serve::{ServeError, serve};
+pub use serve::{AdminSocket, ServeError};

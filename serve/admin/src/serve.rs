@@ -18,18 +18,32 @@ pub struct ServeError {
     source: io::Error,
 }
 
-/// Serves the API at `path` until `shutdown`, then removes the socket.
+/// The socket, before it serves.
 ///
-/// The caller owns the data directory: a socket that lies there is a dead process's and is replaced.
 /// It is for this process's user and root alone: by its mode (0600), and by who each caller is, for
 /// those who come before the mode is set.
-pub async fn serve(path: &Path, handles: AdminHandles, shutdown: Shutdown) -> Result<(), ServeError> {
-    let failed = |source| ServeError { path: path.to_owned(), source };
-    let listener = listen(path).map_err(failed)?;
-    let stopped = async move { shutdown.asked().await };
-    let served = axum::serve(listener, router(handles)).with_graceful_shutdown(stopped).await;
-    let _ = fs::remove_file(path);
-    served.map_err(failed)
+pub struct AdminSocket {
+    path: PathBuf,
+    listener: OwnersListener,
+}
+
+impl AdminSocket {
+    /// Listens at `path`; who connects waits until [`AdminSocket::serve`].
+    ///
+    /// The caller owns the data directory: a socket that lies there is a dead process's and is replaced.
+    pub fn bind(path: &Path) -> Result<Self, ServeError> {
+        let failed = |source| ServeError { path: path.to_owned(), source };
+        Ok(Self { path: path.to_owned(), listener: listen(path).map_err(failed)? })
+    }
+
+    /// Serves the API until `shutdown`, then removes the socket.
+    pub async fn serve(self, handles: AdminHandles, shutdown: Shutdown) -> Result<(), ServeError> {
+        let Self { path, listener } = self;
+        let stopped = async move { shutdown.asked().await };
+        let served = axum::serve(listener, router(handles)).with_graceful_shutdown(stopped).await;
+        let _ = fs::remove_file(&path);
+        served.map_err(|source| ServeError { path, source })
+    }
 }
 
 /// Hears its own user and root alone.

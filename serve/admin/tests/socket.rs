@@ -1,7 +1,9 @@
 //! The API as its client meets it: over the socket, and within one process.
 
 use address::{AccountName, Address, Domain};
-use admin::{AccountNew, AdminClient, AdminError, AdminHandles, Process, ProcessStatus, ReloadReport, serve};
+use admin::{
+    AccountNew, AdminClient, AdminError, AdminHandles, AdminSocket, Process, ProcessStatus, ReloadReport,
+};
 use directory::{Directory, Embedded, PasswordSettings};
 use disk::RealDisk;
 use net::Shutdown;
@@ -104,16 +106,9 @@ async fn the_socket_is_its_owners_alone_serves_requests_and_goes_at_the_stop() {
     let dir = tempfile::tempdir().expect("a directory");
     let (socket, shutdown) = (dir.path().join("admin.sock"), Shutdown::new());
     std::fs::write(&socket, "left by a dead process").expect("written");
-    let serving = tokio::spawn({
-        let (socket, handles, shutdown) = (socket.clone(), handles(dir.path()), shutdown.clone());
-        async move { serve(&socket, handles, shutdown).await }
-    });
-    let client = loop {
-        match AdminClient::connect(&socket).await {
-            Ok(client) => break client,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let bound = AdminSocket::bind(&socket).expect("bound");
+    let serving = tokio::spawn(bound.serve(handles(dir.path()), shutdown.clone()));
+    let client = AdminClient::connect(&socket).await.expect("it listens");
     let mode = std::fs::metadata(&socket).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     exercise(&client).await;

@@ -29,8 +29,8 @@ impl Bound {
         let mut bound = Self { roles: BTreeMap::new(), metrics: Vec::new(), names: BTreeMap::new() };
         for role in Role::ALL.iter().copied().filter(|role| has(config, *role)) {
             let limits = ConnectionLimits::new(
-                config.limits.connections as usize,
-                config.limits.connections_per_address as usize,
+                config.limits.connections.get() as usize,
+                config.limits.connections_per_address.get() as usize,
             );
             for wanted in wanted(config, role) {
                 bound.role(role, wanted, &limits, tls.acceptor()).await?;

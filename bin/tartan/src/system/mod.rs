@@ -10,10 +10,11 @@ mod supervise;
 use crate::error::CliError;
 use crate::paths::{DataPaths, config_load};
 use ::config::{Config, LogStyle, Role};
-use admin::{AdminClient, AdminHandles, Process};
+use admin::{AdminClient, AdminHandles, AdminSocket, Process};
 use listeners::Bound;
 use net::{CertificateFiles, TlsStore};
 use process::RunningProcess;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::Path;
 use std::sync::Arc;
 use stores::Stores;
@@ -43,6 +44,7 @@ impl System {
         let mut tasks = Tasks::new()?;
         let logs = logs_start(&config)?;
         let metrics = telemetry::metrics_init().map_err(CliError::failed)?;
+        descriptors_raise();
         let paths = DataPaths::new(&config.system.data);
         paths.create()?;
         not_running(&paths).await?;
@@ -62,7 +64,8 @@ impl System {
         let running = RunningProcess::new(config, file, tls, logs, readiness, listeners);
         let process = Arc::new(running);
         let handles = stores.handles(process.clone());
-        tasks.admin(paths.admin_socket(), handles.clone());
+        let socket = AdminSocket::bind(&paths.admin_socket()).map_err(CliError::failed)?;
+        tasks.admin(socket, handles.clone());
         ready.iter().for_each(telemetry::RoleReadiness::ready);
         Ok(Self { handles, stores, process, tasks })
     }
@@ -94,6 +97,15 @@ fn logs_start(config: &Config) -> Result<LogHandle, CliError> {
     let handle = telemetry::log_init(&settings).map_err(|error| CliError::Usage(error.to_string()))?;
     std::panic::set_hook(Box::new(|panic| tracing::error!(fault = "bug", "{panic}")));
     Ok(handle)
+}
+
+/// Each connection is a descriptor, and so is each open segment: takes as many as the system allows.
+fn descriptors_raise() {
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, limit = before.current, "the limit on open files stays as it is");
+    }
 }
 
 /// One process owns the data.

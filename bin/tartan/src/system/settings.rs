@@ -14,6 +14,7 @@ use receive::ReceiverSettings;
 use relay::{Endpoint, RelaySettings, RelayTimes, ResolverSettings};
 use route::{FixedRoute, RouteSettings, SmartHost};
 use spool::SpoolSettings;
+use std::num::NonZeroU32;
 use submission::SubmissionSettings;
 
 /// The name under which roles of this process reach its lmtpd.
@@ -54,21 +55,21 @@ fn receiver(config: &Config, paths: &DataPaths) -> Result<ReceiverSettings, CliE
         body_dir: paths.incoming(),
         body_memory_bytes_max: config.limits.message_memory.as_usize(),
         message_bytes_max: config.limits.message_size.0,
-        recipients_max: config.mx.recipients as usize,
-        errors_max: config.mx.errors,
+        recipients_max: count(config.mx.recipients),
+        errors_max: config.mx.errors.get(),
         command_time_max: config.mx.command_time,
         data_time_max: config.mx.data_time,
     })
 }
 
 pub fn mx(config: &Config, paths: &DataPaths) -> Result<MxSettings, CliError> {
-    Ok(MxSettings { receiver: receiver(config, paths)?, hops_max: config.mx.hops as usize })
+    Ok(MxSettings { receiver: receiver(config, paths)?, hops_max: count(config.mx.hops) })
 }
 
 pub fn submission(config: &Config, paths: &DataPaths) -> Result<SubmissionSettings, CliError> {
     Ok(SubmissionSettings {
         receiver: receiver(config, paths)?,
-        hops_max: config.mx.hops as usize,
+        hops_max: count(config.mx.hops),
         any_sender: config.submission.any_sender,
     })
 }
@@ -108,10 +109,14 @@ pub fn relay(config: &Config) -> RelaySettings {
         smtp_port: config.relay.port,
         resolver: ResolverSettings { servers: config.relay.resolvers.clone(), ..usual.resolver },
         times: RelayTimes { connect: config.relay.connect_time, ..usual.times },
-        workers_max: config.relay.deliveries as usize,
-        per_destination_max: config.relay.connections_per_destination as usize,
+        workers_max: count(config.relay.deliveries),
+        per_destination_max: count(config.relay.connections_per_destination),
         ..usual
     }
+}
+
+fn count(number: NonZeroU32) -> usize {
+    usize::try_from(number.get()).unwrap_or(usize::MAX)
 }
 
 fn domain(name: &str) -> Result<Domain, CliError> {

@@ -2,10 +2,9 @@
 
 use super::process::RunningProcess;
 use crate::error::CliError;
-use admin::AdminHandles;
+use admin::{AdminHandles, AdminSocket};
 use net::Shutdown;
 use sd_notify::NotifyState;
-use std::path::PathBuf;
 use std::time::Duration;
 use telemetry::{MetricsHandle, Readiness};
 use tokio::net::TcpListener;
@@ -59,9 +58,8 @@ impl Tasks {
     }
 
     /// Serves the admin API.
-    pub fn admin(&mut self, socket: PathBuf, handles: AdminHandles) {
-        let shutdown = self.shutdown();
-        self.spawn_fallible("admin", async move { admin::serve(&socket, handles, shutdown).await });
+    pub fn admin(&mut self, socket: AdminSocket, handles: AdminHandles) {
+        self.spawn_fallible("admin", socket.serve(handles, self.shutdown()));
     }
 
     /// Runs until SIGTERM, SIGINT or the failure of a task; then stops all tasks.

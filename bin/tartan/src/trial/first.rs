@@ -35,6 +35,8 @@ fn config(domain: &str, ports: Ports) -> Result<Config, CliError> {
     config.lmtpd.listen = vec![local(ports.lmtp)];
     config.metrics.listen = vec![local(ports.metrics)];
     config.relay.remote = false;
+    // All that comes to a trial comes from one address.
+    config.limits.connections_per_address = config.limits.connections;
     Ok(config)
 }
 

@@ -39,6 +39,7 @@ pub async fn run(args: &TrialArgs, printer: &Printer) -> Result<(), CliError> {
     let contract = |kept: &Kept| Contract::new(&config, kept, certificate, file.clone(), data.clone());
     let system = System::start(config.clone(), &file).await?;
     first::accounts_make(&system.admin(), &data, &mut kept).await?;
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     let contract = contract(&kept);
     printer.print(&contract, |contract| greeting::text(contract, &notes))?;
     system.run().await
