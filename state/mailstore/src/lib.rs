@@ -2,6 +2,23 @@
 //!
 //! [`Mailstore`] is the handle. It refuses to acknowledge what is not synced ([`Appended`] can only be made from the
 //! journal's proof), to reuse a uid or to take a modseq back, to parse a protocol, and to know sockets or sessions.
+//!
+//! The way of a change: the caller's task scans, hashes and compresses a message (`prepare`) and queues a command; the
+//! sequencer's thread checks it, gives out uid and modseq and stages records that state results (`sequenced`, `entry`);
+//! after the sync the records become rows of the view (`apply`, `rows`), readers are shown the new snapshot (`shared`,
+//! `slot`), and the caller is answered. The way of a read: names and counters are in memory (`namespace`); a mailbox
+//! that is open is a [`MailboxSnapshot`], one that is not is read from the view (`load`); what FETCH asks for most is
+//! one row of the view or in memory (`presentation`, `bodies`).
+//!
+//! What holds at any moment:
+//!
+//! - The view follows from the journal's records alone, by the same code live and in replay; a record carries the
+//!   counters of its mailbox as they are after it, so that nothing is counted again.
+//! - A uid is given out once and uids become visible in ascending order; a large copy gets its uids when it commits.
+//! - Modseqs come from one counter of the store, so that they order changes of different mailboxes too.
+//! - What readers see is durable: snapshots are published after the sync and after the view has taken the change.
+//! - A message's body is one record or one file, named by a [`BodyId`], and each mailbox row that uses it has a row
+//!   under that id: references are counted by counting rows, never by a number that is read and written back.
 
 mod apply;
 mod bodies;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use journal::{KeyRange, Order, StoreError, ViewRead};
+use journal::{DecodeError, KeyRange, Order, StoreError, ViewRead};
 
 use crate::codec::decoded;
 use crate::counters::Counters;
@@ -15,28 +15,54 @@ use crate::{Flags, MailboxSnapshot, ModSeq, Uid, UidSet, UidValidity};
 /// Changes that are looked through for expunges when a mailbox is opened.
 const CHANGES_MAX: usize = 1_000;
 
-/// The counters of a mailbox.
+/// The counters of a mailbox, compared with its records.
 pub(crate) fn counters(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Option<Counters>, StoreError> {
     let row = view.get(rows::COUNTERS, &rows::mailbox_key(mailbox))?;
-    Ok(row.map(|row| decoded(&row)).transpose()?)
+    row.map(|row| sound(view, mailbox, decoded(&row)?)).transpose()
 }
 
-/// The counters of all mailboxes.
+/// The counters of all mailboxes, compared with their records.
 pub(crate) fn counters_all(view: &dyn ViewRead) -> Result<HashMap<MailboxId, Counters>, StoreError> {
     let rows = view.scan(rows::COUNTERS, KeyRange::all(), Order::Forward)?;
     rows.map(|row| {
         let (key, row) = row?;
-        let id = key[..].try_into().map(u64::from_be_bytes).unwrap_or_default();
-        Ok((MailboxId(id), decoded(&row)?))
+        let id = key.first_chunk().ok_or(DecodeError::Invalid("key of counters"))?;
+        let mailbox = MailboxId(u64::from_be_bytes(*id));
+        Ok((mailbox, sound(view, mailbox, decoded(&row)?)?))
     })
     .collect()
 }
 
-/// The largest uid that any row of the mailbox has, expunged ones included.
-pub(crate) fn uid_last(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Option<Uid>, StoreError> {
+/// The row of counters is the one that is written most often. If the engine gives an old one, the last change of the
+/// mailbox, which was written once, is newer, and the mailbox is counted again.
+fn sound(view: &dyn ViewRead, mailbox: MailboxId, counters: Counters) -> Result<Counters, StoreError> {
     let range = KeyRange::prefix(&rows::mailbox_key(mailbox));
-    let last = view.scan(rows::STATES, range, Order::Reverse)?.next().transpose()?;
-    Ok(last.map(|(key, _)| rows::message_key_uid(&key)).transpose()?)
+    let last = view.scan(rows::CHANGES, range, Order::Reverse)?.next().transpose()?;
+    let modseq = last.map(|(key, _)| rows::change_key_modseq(&key)).transpose()?;
+    match modseq {
+        Some(modseq) if modseq > counters.modseq => recounted(view, mailbox, counters, modseq),
+        _ => Ok(counters),
+    }
+}
+
+/// The counters that a mailbox has by its changes and messages.
+fn recounted(
+    view: &dyn ViewRead,
+    mailbox: MailboxId,
+    stale: Counters,
+    modseq: ModSeq,
+) -> Result<Counters, StoreError> {
+    let mut counters = Counters { modseq, ..stale.emptied() };
+    let range = KeyRange::prefix(&rows::mailbox_key(mailbox));
+    for row in view.scan(rows::CHANGES, range, Order::Forward)? {
+        let change: ChangeRow = decoded(&row?.1)?;
+        let next = change.uids.last().and_then(Uid::successor);
+        counters.uid_next = counters.uid_next.max(next.unwrap_or(Uid::FIRST));
+    }
+    let messages = messages(view, mailbox)?;
+    let counters = messages.iter().fold(counters, |counters, message| counters.with(message));
+    tracing::error!(%mailbox, ?stale, ?counters, "the view gave old counters of a mailbox; it was counted again");
+    Ok(counters)
 }
 
 /// How many messages with this uid or a larger one are visible.
@@ -86,7 +112,7 @@ fn messages(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Vec<Message>, Sto
 }
 
 /// Both tables have a row for each message, written in one step.
-const UNPAIRED: StoreError = StoreError::Decode(journal::DecodeError::Invalid("pair of message rows"));
+const UNPAIRED: StoreError = StoreError::Decode(DecodeError::Invalid("pair of message rows"));
 
 /// Lets messages with the same keywords share them.
 fn shared(known: &mut HashMap<Flags, Flags>, flags: Flags) -> Flags {
@@ -123,4 +149,56 @@ fn vanished(view: &dyn ViewRead, mailbox: MailboxId) -> Result<(Vec<(ModSeq, Uid
     }
     vanished.reverse();
     Ok((vanished, ModSeq::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use address::AccountName;
+    use disk::{Body, RealDisk};
+    use jiff::Timestamp;
+    use journal::{FjallView, View, ViewBatch};
+
+    use crate::codec::{decoded, encoded};
+    use crate::{AppendRequest, Appended, MailboxId, Mailstore, MailstoreSettings};
+
+    use super::*;
+
+    async fn append(store: &Mailstore, mailbox: MailboxId) -> Appended {
+        let body = Body::from_bytes(&b"Subject: s\r\n\r\nbody\r\n"[..]);
+        let internal_date = Timestamp::UNIX_EPOCH;
+        store.append(AppendRequest { mailbox, body, flags: Flags::EMPTY, internal_date }).await.unwrap()
+    }
+
+    /// Takes the counters of a mailbox in the view back to what they were when it was made.
+    fn counters_set_back(dir: &Path, mailbox: MailboxId) -> Counters {
+        let view = FjallView::open(&dir.join("view"), &rows::TABLES).unwrap();
+        let row = view.get(rows::MAILBOXES, &rows::mailbox_key(mailbox)).unwrap().unwrap();
+        let made: crate::entry::MailboxRow = decoded(&row).unwrap();
+        let mut batch = ViewBatch::new();
+        batch.put(rows::COUNTERS, rows::mailbox_key(mailbox), encoded(&Counters::new(made.modseq)));
+        view.apply(view.applied_lsn(), batch).unwrap();
+        Counters::new(made.modseq)
+    }
+
+    #[tokio::test]
+    async fn counters_that_the_engine_gave_stale_are_found_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = MailstoreSettings::new(dir.path());
+        let store = Mailstore::open(settings.clone(), Arc::new(RealDisk)).unwrap();
+        let inbox = store.account_ensure(&AccountName::parse("alice@example.org").unwrap()).await.unwrap();
+        let first = append(&store, inbox).await;
+        store.stop().unwrap();
+        drop(store);
+        let stale = counters_set_back(dir.path(), inbox);
+        assert_eq!(stale.uid_next, first.uid());
+        let store = Mailstore::open(settings, Arc::new(RealDisk)).unwrap();
+        let status = store.status(inbox).await.unwrap();
+        assert_eq!((status.messages, status.highest_modseq), (1, first.modseq()));
+        assert_eq!(Some(status.uid_next), first.uid().successor());
+        let second = append(&store, inbox).await;
+        assert!(second.uid() > first.uid() && second.modseq() > first.modseq());
+    }
 }

@@ -7,7 +7,6 @@ use crate::counters::Counters;
 use crate::entry::{BODY_DATA, Entry, MessageAppended, ThreadKeys};
 use crate::fresh;
 use crate::id::NameId;
-use crate::load;
 use crate::message_row::Message;
 use crate::outcome::Allocated;
 use crate::prepare::Prepared;
@@ -59,30 +58,16 @@ impl Sequenced {
 
     /// The next `count` uids of a mailbox: the first of them, and the counters without them.
     pub(super) fn uids_take(
-        &mut self,
+        &self,
         mailbox: MailboxId,
         count: usize,
     ) -> Result<(Uid, Counters), MailstoreError> {
         let counters = self.counters(mailbox)?;
-        let first = self.uid_checked(mailbox, counters.uid_next)?;
+        let first = counters.uid_next;
         let count = u32::try_from(count).map_err(|_| MailstoreError::UidsExhausted)?;
         let next = first.number().checked_add(count).and_then(Uid::new);
         let uid_next = next.ok_or(MailstoreError::UidsExhausted)?;
         Ok((first, Counters { uid_next, ..counters }))
-    }
-
-    /// Before the first new uid in a mailbox: no row has a uid at or above it.
-    fn uid_checked(&mut self, mailbox: MailboxId, uid_next: Uid) -> Result<Uid, MailstoreError> {
-        if !self.checked.insert(mailbox) {
-            return Ok(uid_next);
-        }
-        match load::uid_last(&*self.shared.view, mailbox)? {
-            Some(last) if last >= uid_next && self.frame.is_untouched(mailbox) => {
-                tracing::error!(%mailbox, %uid_next, %last, "uid_next of a mailbox is behind its messages");
-                last.successor().ok_or(MailstoreError::UidsExhausted)
-            }
-            _ => Ok(uid_next),
-        }
     }
 
     /// Stages the body's bytes, if they are not in a file, and what is known of it.

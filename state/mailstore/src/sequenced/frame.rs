@@ -54,11 +54,6 @@ impl Frame {
         self.threads.get(key).copied()
     }
 
-    /// True when no command of this frame has changed the mailbox.
-    pub(super) fn is_untouched(&self, mailbox: MailboxId) -> bool {
-        self.mailboxes.get(&mailbox).is_none_or(|staging| staging.changes.is_empty())
-    }
-
     /// The messages of a mailbox as the commands so far leave them.
     pub(super) fn mailbox(
         &mut self,

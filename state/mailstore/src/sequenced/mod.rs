@@ -7,7 +7,7 @@ mod frame;
 mod names;
 mod transfer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use journal::{Lsn, Place, Record, Staged, Store, StoreError, Synced, ViewBatch, ViewRead};
@@ -35,8 +35,6 @@ pub(crate) struct Sequenced {
     /// Records below are in `names`, `counters` and `marks`.
     absorbed: Lsn,
     frame: Frame,
-    /// Mailboxes whose counters have been compared with their rows.
-    checked: HashSet<MailboxId>,
 }
 
 /// The answer to a command, lacking only the proof that it is durable.
@@ -58,7 +56,6 @@ impl Sequenced {
             marks: Marks::default(),
             absorbed: Lsn::ZERO,
             frame: Frame::default(),
-            checked: HashSet::new(),
         }
     }
 
