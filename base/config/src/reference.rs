@@ -35,7 +35,7 @@ fn option_write(text: &mut String, option: &OptionInfo) {
 
 impl Config {
     /// A file that [`check`](crate::check) reads back as this configuration: the options that differ
-    /// from their defaults, each below the first line of its doc.
+    /// from their defaults, each below the first paragraph of its doc.
     pub fn to_toml(&self) -> String {
         let mut values = self.shown().into_iter();
         let mut text = String::new();
@@ -59,7 +59,9 @@ fn section_given(text: &mut String, section: &str, given: &[(&OptionInfo, String
     let separator = if text.is_empty() { "" } else { "\n" };
     let _ = writeln!(text, "{separator}[{section}]");
     for (option, value) in given {
-        let summary = option.doc.lines().next().unwrap_or_default();
-        let _ = writeln!(text, "# {summary}\n{} = {value}", option.key);
+        for line in option.doc.lines().take_while(|line| !line.is_empty()) {
+            let _ = writeln!(text, "# {line}");
+        }
+        let _ = writeln!(text, "{} = {value}", option.key);
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Bytes asked for in one read.
-const READ_BYTES: usize = 16 * 1024;
+/// Room made for one read: little for a session that waits, more as long as the peer fills it.
+const READ_BYTES_MIN: usize = 1024;
+const READ_BYTES_MAX: usize = 32 * 1024;
 /// Pieces handed to one vectored write.
 const PIECES_MAX: usize = 64;
 
@@ -25,6 +26,7 @@ pub struct Wire {
     connection: Connection,
     buffer: BytesMut,
     buffer_bytes_max: usize,
+    read_bytes: usize,
     write_time_max: Duration,
 }
 
@@ -35,6 +37,7 @@ impl Wire {
             connection,
             buffer: BytesMut::new(),
             buffer_bytes_max: limits::WIRE_BUFFER_BYTES_MAX,
+            read_bytes: READ_BYTES_MIN,
             write_time_max: limits::WRITE_TIME_MAX,
         }
     }
@@ -71,13 +74,21 @@ impl Wire {
         if room == 0 {
             return Err(NetError::BufferFull { bytes_max: self.buffer_bytes_max });
         }
-        self.buffer.reserve(room.min(READ_BYTES));
+        self.buffer.reserve(room.min(self.read_bytes));
         let mut limited = bytes::BufMut::limit(&mut self.buffer, room);
         let read = timeout_at(deadline, self.connection.read_buf(&mut limited)).await;
         match read.map_err(|_| NetError::Timeout("reading"))?? {
             0 => Err(NetError::Closed),
-            count => Ok(count),
+            count => {
+                self.read_bytes_adapt(count);
+                Ok(count)
+            }
         }
+    }
+
+    fn read_bytes_adapt(&mut self, read_bytes: usize) {
+        let is_full = read_bytes >= self.read_bytes;
+        self.read_bytes = if is_full { (2 * self.read_bytes).min(READ_BYTES_MAX) } else { READ_BYTES_MIN };
     }
 
     /// As [`Wire::fill`], between commands: ends with [`NetError::Stopping`] when the process is to stop.

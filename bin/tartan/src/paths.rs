@@ -13,11 +13,16 @@ pub fn config_load(file: &Path) -> Result<Config, CliError> {
     let text = std::fs::read_to_string(file).map_err(|source| unread(file, source))?;
     let mut config = config::check_by(&file.display().to_string(), &text, rules)?;
     let base = file.parent().unwrap_or(Path::new("."));
-    config.system.data = base.join(&config.system.data);
+    config.system.data = joined(base, &config.system.data);
     for directory in &mut config.tls.certificates {
-        *directory = base.join(&*directory);
+        *directory = joined(base, directory);
     }
     Ok(config)
+}
+
+/// `path` from `base`, without `.` in between.
+fn joined(base: &Path, path: &Path) -> PathBuf {
+    base.join(path).components().collect()
 }
 
 /// What the crates that use an option know better than the option's type.
@@ -122,7 +127,7 @@ mod tests {
                     [tls]\ncertificates = [\"tls\", \"/etc/tls\"]\n";
         std::fs::write(&file, text).expect("written");
         let config = config_load(&file).expect("correct");
-        assert_eq!(config.system.data, dir.path().join("."));
+        assert_eq!(config.system.data.as_os_str(), dir.path().as_os_str());
         assert_eq!(config.tls.certificates, [dir.path().join("tls"), PathBuf::from("/etc/tls")]);
     }
 
