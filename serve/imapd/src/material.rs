@@ -38,7 +38,8 @@ impl Needs {
         })
     }
 
-    /// The rendered forms of several messages, in their order: none where they are not needed, or not all readable.
+    /// The rendered forms of several messages, in their order: none where they are not needed, or not all
+    /// readable.
     pub(crate) async fn rendered_of(
         self,
         store: &Mailstore,

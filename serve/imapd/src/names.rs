@@ -24,7 +24,8 @@ pub(crate) fn path_of(account: &AccountName, name: &MailboxName) -> Outcome<Mail
     }
 }
 
-/// `user/NAME/...` is `INBOX/...` for NAME; for anybody else there is no such mailbox, whether or not there is.
+/// `user/NAME/...` is `INBOX/...` for NAME; for anybody else there is no such mailbox, whether or not there
+/// is.
 fn own_by_owner(account: &AccountName, owner: &str, below: &[&str]) -> Outcome<MailboxPath> {
     if owner != account.name() && owner != account.to_string() {
         return Err(Refusal::no(Code::NoPerm, "Mailboxes of other users are not shared").into());

@@ -7,8 +7,8 @@ use crate::channel::Channel;
 use crate::refusal::{Outcome, Stop};
 use crate::selected::{RecentUids, Selected};
 
-/// Whether EXPUNGE responses may be sent now. RFC 3501 7.4.1: not while FETCH, STORE or SEARCH by sequence number
-/// runs, since the client could not tell which message a number means.
+/// Whether EXPUNGE responses may be sent now. RFC 3501 7.4.1: not while FETCH, STORE or SEARCH by sequence
+/// number runs, since the client could not tell which message a number means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expunges {
     Now,

@@ -10,9 +10,9 @@ use mailstore::{Mailbox, MailboxId, MailboxSnapshot, MessageRow, ModSeq, RecentC
 use crate::refusal::{Outcome, Refusal};
 use crate::uids::{Numbered, UidRuns};
 
-/// What the session keeps of the selected mailbox: no message, only numbers. Commands borrow the store's snapshot
-/// for as long as they run, and what the client has not been told yet is the difference between the modseqs here
-/// and the snapshot's.
+/// What the session keeps of the selected mailbox: no message, only numbers. Commands borrow the store's
+/// snapshot for as long as they run, and what the client has not been told yet is the difference between the
+/// modseqs here and the snapshot's.
 pub(crate) struct Selected {
     pub(crate) mailbox: Mailbox,
     /// EXAMINE.
@@ -128,7 +128,8 @@ impl Told {
 }
 
 /// The keywords in use in a mailbox, in lower case with the form that is shown. No more than
-/// [`limits::IMAP_KEYWORDS_LISTED_MAX`] are remembered, so none beyond is listed in FLAGS; they work nevertheless.
+/// [`limits::IMAP_KEYWORDS_LISTED_MAX`] are remembered, so none beyond is listed in FLAGS; they work
+/// nevertheless.
 #[derive(Debug, Default)]
 pub(crate) struct Keywords {
     folded: BTreeSet<CompactString>,

@@ -17,8 +17,8 @@ use crate::session::Session;
 /// Settings of an IMAP server.
 #[derive(Clone, Debug)]
 pub struct ImapSettings {
-    /// Where messages above [`limits::BODY_MEMORY_BYTES_MAX`] are kept while they come in. It must exist; sweep it
-    /// with [`disk::temporary_sweep`] at start.
+    /// Where messages above [`limits::BODY_MEMORY_BYTES_MAX`] are kept while they come in. It must exist;
+    /// sweep it with [`disk::temporary_sweep`] at start.
     pub temporary_dir: PathBuf,
     /// Bytes of a message that APPEND takes.
     pub message_bytes_max: u64,
@@ -50,8 +50,8 @@ pub struct ImapServer {
 }
 
 impl ImapServer {
-    /// A server of the messages in `mailstore` to the accounts of `directory`. `disk` holds what comes in by APPEND
-    /// until the store has it. Without `tls` there is no STARTTLS.
+    /// A server of the messages in `mailstore` to the accounts of `directory`. `disk` holds what comes in by
+    /// APPEND until the store has it. Without `tls` there is no STARTTLS.
     pub fn new(
         mailstore: Mailstore,
         directory: Arc<dyn Directory>,

@@ -1,5 +1,5 @@
-//! How far a session has come (RFC 3501 3). Each state owns what is valid in it, so that a verb that asks for the
-//! selected mailbox and finds none is refused before it runs.
+//! How far a session has come (RFC 3501 3). Each state owns what is valid in it, so that a verb that asks for
+//! the selected mailbox and finds none is refused before it runs.
 
 use address::AccountName;
 

@@ -4,11 +4,14 @@
 
 mod harness;
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use disk::{Crash, FaultDisk};
 use harness::client::Client;
 use harness::{House, PASSWORD, USER, pipe, settings};
 use imapd::ImapSettings;
@@ -133,4 +136,32 @@ async fn a_session_over_tcp_goes_through_starttls_to_the_inbox() {
     assert!(answer[0].starts_with("b OK"), "{answer:?}");
     let selected = client.command("c SELECT INBOX").await;
     assert!(selected.last().unwrap().starts_with("c OK [READ-WRITE]"), "{selected:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_is_not_durable_is_not_acknowledged() {
+    let disk = Arc::new(FaultDisk::new());
+    let house = House::on(disk.clone(), Path::new("/"), settings()).await;
+    let mut client = logged_in(&house).await;
+    disk.fail_from(1, ErrorKind::StorageFull);
+    let answer = client.command("b APPEND INBOX {3+}\r\nabc").await;
+    assert!(answer[0].starts_with("b NO [UNAVAILABLE]"), "{answer:?}");
+    let answer = client.command("c NOOP").await;
+    assert!(answer[0].starts_with("c OK"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_was_acknowledged_is_there_after_a_crash() {
+    let disk = Arc::new(FaultDisk::new());
+    let house = House::on(disk.clone(), Path::new("/"), settings()).await;
+    let mut client = logged_in(&house).await;
+    let answer = client.command("b APPEND INBOX (\\Flagged) {3+}\r\nabc").await;
+    assert!(answer[0].starts_with("b OK [APPENDUID"), "{answer:?}");
+    drop((client, house));
+    disk.crash(Crash::Power);
+    let house = House::on(disk, Path::new("/"), settings()).await;
+    let mut client = logged_in(&house).await;
+    client.command("c SELECT INBOX").await;
+    let fetched = client.command("d FETCH 1:* (FLAGS BODY.PEEK[])").await;
+    assert!(fetched[0].contains("\\Flagged") && fetched[0].contains("BODY[] {3}abc"), "{fetched:?}");
 }

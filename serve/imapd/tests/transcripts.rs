@@ -8,6 +8,7 @@ mod harness;
 
 use std::path::PathBuf;
 
+use harness::pattern::{filled_in, matched};
 use harness::script::{run, transcripts_dir};
 
 fn transcripts() -> Vec<PathBuf> {
@@ -41,4 +42,19 @@ async fn every_transcript_happens_as_it_is_written() {
         }
     }
     assert!(failures.is_empty(), "{} of {} differ:\n{}", failures.len(), paths.len(), failures.join("\n"));
+}
+
+#[test]
+fn patterns_match_whole_responses() {
+    assert!(matched("* 3 EXISTS", "* 3 EXISTS").is_some());
+    assert!(matched("* 3 EXISTS", "* 33 EXISTS").is_none());
+    assert!(matched("a OK ...", "a OK [READ-WRITE] done").is_some());
+    assert!(matched("...x", "abc").is_none());
+    assert!(matched("BODY[]<0>", "BODY[]<0>").is_some());
+}
+
+#[test]
+fn words_of_a_response_are_kept_and_filled_in() {
+    let words = matched("* OK [UIDVALIDITY <v>] ...", "* OK [UIDVALIDITY 77] valid").unwrap();
+    assert_eq!(filled_in("APPENDUID $v 1 $Other", &words), "APPENDUID 77 1 $Other");
 }

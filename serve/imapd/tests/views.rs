@@ -1,5 +1,5 @@
-//! Several sessions change one mailbox at random. Each client believes only what it is told, and in the end believes
-//! what is.
+//! Several sessions change one mailbox at random. Each client believes only what it is told, and in the end
+//! believes what is.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,7 +1,7 @@
 //! APPEND (RFC 3501 6.3.11), with the APPENDUID of RFC 4315 3.
 //!
-//! The message passes from the wire to a body writer in pieces: in memory while it is small, in a file after that.
-//! The OK is made from [`Appended`], which the store gives only after the sync.
+//! The message passes from the wire to a body writer in pieces: in memory while it is small, in a file after
+//! that. The OK is made from [`Appended`], which the store gives only after the sync.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ impl<E: Into<Stop>> From<E> for AppendStop {
     }
 }
 
-/// The literal header of the message has come. What can be refused is refused now, before the message is sent.
-/// `time_max` is for each piece of it: a large message may take long on a slow line.
+/// The literal header of the message has come. What can be refused is refused now, before the message is
+/// sent. `time_max` is for each piece of it: a large message may take long on a slow line.
 pub(crate) async fn run(
     out: &mut Channel,
     store: &Mailstore,

@@ -2,14 +2,13 @@
 
 use mailstore::Mailstore;
 
-use super::expunge::known;
 use crate::refusal::{Done, Outcome};
 use crate::selected::Selected;
 
 /// Expunges without a word; an examined mailbox is only left.
 pub(crate) async fn run(store: &Mailstore, selected: &Selected) -> Outcome {
     if !selected.read_only {
-        store.expunge(selected.id(), Some(known(selected, None))).await?;
+        store.expunge(selected.id(), None).await?;
     }
     Ok(Done::plain("CLOSE completed"))
 }

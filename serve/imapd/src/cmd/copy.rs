@@ -25,8 +25,8 @@ pub(crate) async fn run(
     })
 }
 
-/// What to copy or move, and where to. Messages named by sequence number must all be there still: the command does
-/// all or nothing (RFC 2180 4.4).
+/// What to copy or move, and where to. Messages named by sequence number must all be there still: the command
+/// does all or nothing (RFC 2180 4.4).
 pub(crate) async fn resolve(
     store: &Mailstore,
     account: &AccountName,

@@ -1,8 +1,8 @@
 //! FETCH (RFC 3501 6.4.5).
 //!
-//! Items are written straight to the channel and leave it as soon as enough have gathered; a large section is sent
-//! from its file. What can fail is fetched before a response is begun, so that a damaged message costs its own
-//! response and the OK, not the session.
+//! Items are written straight to the channel and leave it as soon as enough have gathered; a large section is
+//! sent from its file. What can fail is fetched before a response is begun, so that a damaged message costs
+//! its own response and the OK, not the session.
 
 use imap::{Code, DateTime, Fetch, FetchItem, FetchWriter, Numbering};
 use jiff::Timestamp;
@@ -67,8 +67,8 @@ struct Tally {
 }
 
 impl Tally {
-    /// RFC 2180 4.1.2: what is there has been sent, and a NO says that something was not. A UID FETCH passes over
-    /// uids without a message (RFC 3501 6.4.8).
+    /// RFC 2180 4.1.2: what is there has been sent, and a NO says that something was not. A UID FETCH passes
+    /// over uids without a message (RFC 3501 6.4.8).
     fn outcome(self, by: Numbering) -> Outcome {
         match self {
             Self { damaged: true, .. } => {

@@ -8,7 +8,8 @@ use crate::refusal::{Done, Outcome, Refusal, Stop};
 use crate::report::{Expunges, report};
 use crate::selected::Selected;
 
-/// Reports changes as they come until the client says DONE. Without a selected mailbox there is nothing to report.
+/// Reports changes as they come until the client says DONE. Without a selected mailbox there is nothing to
+/// report.
 pub(crate) async fn run(
     out: &mut Channel,
     mut selected: Option<&mut Selected>,

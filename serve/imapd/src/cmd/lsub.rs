@@ -10,8 +10,8 @@ use crate::channel::Channel;
 use crate::names::{SEPARATOR, name_of};
 use crate::refusal::{Done, Outcome};
 
-/// Subscribed names, whether they exist or not. Where `%` stops above a subscribed name, the level that it stops at
-/// is shown as `\Noselect`.
+/// Subscribed names, whether they exist or not. Where `%` stops above a subscribed name, the level that it
+/// stops at is shown as `\Noselect`.
 pub(crate) fn run(out: &mut Channel, store: &Mailstore, account: &AccountName, asked: &List) -> Outcome {
     let mut shown: BTreeMap<String, &[&str]> = BTreeMap::new();
     let patterns = asked.joined(SEPARATOR);

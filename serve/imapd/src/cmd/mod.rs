@@ -1,5 +1,5 @@
-//! The verbs, a file each. A verb lists the handles it needs, writes its untagged responses to the channel and
-//! returns what its tagged response says; the session writes that one.
+//! The verbs, a file each. A verb lists the handles it needs, writes its untagged responses to the channel
+//! and returns what its tagged response says; the session writes that one.
 
 pub(crate) mod append;
 pub(crate) mod authenticate;

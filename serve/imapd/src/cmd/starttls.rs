@@ -3,8 +3,8 @@
 use crate::channel::Channel;
 use crate::refusal::{Done, Outcome, Refusal};
 
-/// The OK; the session makes the handshake when it has been sent. A client that sends more before the handshake is
-/// broken or attacked (CVE-2011-0411) and gets no TLS.
+/// The OK; the session makes the handshake when it has been sent. A client that sends more before the
+/// handshake is broken or attacked (CVE-2011-0411) and gets no TLS.
 pub(crate) fn run(out: &mut Channel, has_tls: bool) -> Outcome {
     if out.wire().connection().is_secure() {
         return Err(Refusal::bad("The connection is secure already").into());

@@ -78,8 +78,8 @@ async fn tell(
     Ok(())
 }
 
-/// `.SILENT`: the client knows what it did. Where the flags are others than that makes them, somebody else was at
-/// work too, and the end of the command tells.
+/// `.SILENT`: the client knows what it did. Where the flags are others than that makes them, somebody else
+/// was at work too, and the end of the command tells.
 fn keep_silent(
     selected: &mut Selected,
     messages: &[Numbered],

@@ -14,8 +14,8 @@ impl Found {
         self.0[needle]
     }
 
-    /// Looks for all needles in every text of the body: the decoded text parts and the headers of messages within
-    /// the message. One part at a time is in memory. Blocks.
+    /// Looks for all needles in every text of the body: the decoded text parts and the headers of messages
+    /// within the message. One part at a time is in memory. Blocks.
     pub(crate) fn in_body(needles: &[Needle], body: &Body, structure: &Structure) -> std::io::Result<Self> {
         let mut found = Self(vec![false; needles.len()]);
         for (index, part) in structure.parts().iter().enumerate() {

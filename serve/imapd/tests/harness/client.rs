@@ -38,8 +38,8 @@ impl Client {
         self.wire = Some(secured.expect("the handshake succeeds"));
     }
 
-    /// The next response as text: literals behind their headers, their line ends written `\r\n`. None at the end of
-    /// the connection.
+    /// The next response as text: literals behind their headers, their line ends written `\r\n`. None at the
+    /// end of the connection.
     pub async fn response(&mut self) -> Option<String> {
         if let Some(response) = self.put_back.take() {
             return Some(response);
@@ -77,6 +77,16 @@ impl Client {
     pub async fn command(&mut self, text: &str) -> Vec<String> {
         self.line(text).await;
         self.responses(text.split(' ').next().unwrap_or_default()).await
+    }
+
+    /// Takes whatever comes until nothing comes for a moment, or the connection ends.
+    pub async fn drain(&mut self) {
+        let moment = Duration::from_millis(20);
+        while let Ok(Ok(_)) =
+            tokio::time::timeout(moment, self.wire().fill(deadline_in(RESPONSE_TIME_MAX))).await
+        {
+            self.wire().buffer().clear();
+        }
     }
 
     /// Reads a response with one literal and gives the literal's octets, which are counted and not kept.

@@ -72,23 +72,3 @@ pub fn filled_in(text: &str, words: &Words) -> String {
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     names.into_iter().fold(text.to_owned(), |text, name| text.replace(&format!("${name}"), &words[name]))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_match_whole_responses() {
-        assert!(matched("* 3 EXISTS", "* 3 EXISTS").is_some());
-        assert!(matched("* 3 EXISTS", "* 33 EXISTS").is_none());
-        assert!(matched("a OK ...", "a OK [READ-WRITE] done").is_some());
-        assert!(matched("...x", "abc").is_none());
-    }
-
-    #[test]
-    fn words_are_kept_and_filled_in() {
-        let words = matched("* OK [UIDVALIDITY <v>] ...", "* OK [UIDVALIDITY 77] valid").unwrap();
-        assert_eq!(filled_in("APPENDUID $v 1 $Other", &words), "APPENDUID 77 1 $Other");
-        assert!(matched("BODY[]<0>", "BODY[]<0>").is_some());
-    }
-}

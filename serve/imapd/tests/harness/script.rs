@@ -205,7 +205,8 @@ impl Run {
         Ok(())
     }
 
-    /// Whether the server asks for the literal; if it refuses it, its answer is for the next line of the transcript.
+    /// Whether the server asks for the literal; if it refuses it, its answer is for the next line of the
+    /// transcript.
     async fn continued(&mut self, connection: u32) -> Result<bool, String> {
         let client = self.client(connection)?;
         let response = client.response().await.ok_or("connection closed")?;
