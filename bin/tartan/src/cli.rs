@@ -84,9 +84,9 @@ pub struct TrialArgs {
     /// again keeps its ports.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=65_000))]
     pub port_base: Option<u16>,
-    /// The mail domain of a new trial
-    #[arg(long, value_name = "DOMAIN", default_value = "trial.test")]
-    pub domain: String,
+    /// The mail domain of a new trial [default: trial.test]
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

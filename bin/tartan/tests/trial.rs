@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -85,6 +85,30 @@ fn a_restart_keeps_ports_passwords_and_mail_and_sigterm_ends_well() {
     trial.restart();
     arrived(&trial, &account, "kept");
     arrived(&trial, &account, "again");
+}
+
+#[test]
+fn a_trial_of_another_domain_keeps_it_and_says_what_it_does_not_change() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut start = Command::new(binary());
+    start.args(["trial", "--json", "--port-base", "0", "--data"]).arg(dir.path());
+    let first = first_line(Command::new(binary()).args(start.get_args()).args(["--domain", "other.test"]));
+    assert_eq!(first["domain"], "other.test");
+    let log = std::fs::File::create(dir.path().join("log")).expect("a file");
+    let again = first_line(start.args(["--domain", "third.test"]).stderr(log));
+    assert_eq!(again, first);
+    let log = std::fs::read_to_string(dir.path().join("log")).expect("read");
+    assert!(log.contains("keeps its domain, other.test") && log.contains("keeps its ports"), "{log}");
+}
+
+/// Runs a trial until its first line, which is JSON, and ends it by SIGTERM.
+fn first_line(command: &mut Command) -> serde_json::Value {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let term = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+    assert!(term.success() && child.wait().expect("it ends").success());
+    json(&line)
 }
 
 #[test]

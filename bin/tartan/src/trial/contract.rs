@@ -31,7 +31,7 @@ pub struct Endpoint {
 
 impl Contract {
     /// What the trial of `config` offers.
-    pub fn new(config: &Config, kept: &Kept, certificate: PathBuf, file: PathBuf, data: PathBuf) -> Self {
+    pub fn new(config: &Config, kept: &Kept, certificate: PathBuf, file: PathBuf) -> Self {
         Self {
             domain: config.system.domain.0.clone(),
             listeners: listeners(config),
@@ -39,7 +39,7 @@ impl Contract {
             admin: kept.admin.clone(),
             certificate,
             config: file,
-            data,
+            data: config.system.data.clone(),
         }
     }
 

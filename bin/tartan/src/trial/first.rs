@@ -10,6 +10,7 @@ use admin::{AccountNew, AdminClient};
 use config::Config;
 use std::path::{Path, PathBuf};
 
+const DOMAIN_DEFAULT: &str = "trial.test";
 const HEADING: &str = "\
 # Written by the first `tartan trial` here; change it as you like, `tartan config reference` lists all options.
 # Runs without the trial too: tartan serve --config FILE
@@ -17,8 +18,9 @@ const HEADING: &str = "\
 
 /// Writes the configuration of a new trial.
 pub fn config_write(args: &TrialArgs, file: &Path) -> Result<(), CliError> {
-    let domain = Domain::parse(&args.domain)
-        .map_err(|error| CliError::Usage(format!("--domain {:?}: {error}", args.domain)))?;
+    let domain = args.domain.as_deref().unwrap_or(DOMAIN_DEFAULT);
+    let domain =
+        Domain::parse(domain).map_err(|error| CliError::Usage(format!("--domain {domain:?}: {error}")))?;
     let config = config(domain.as_str(), Ports::choose(args.port_base)?)?;
     file_write(file, &format!("{HEADING}\n{}", config.to_toml()))
 }

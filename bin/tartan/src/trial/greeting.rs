@@ -7,7 +7,7 @@ use crate::print::table;
 /// The greeting, with `notes` on what differs from what was asked for.
 pub fn text(contract: &Contract, notes: &[String]) -> String {
     let mut text = format!("\nTartan runs a trial of {} and is ready. Ctrl-C ends it.\n", contract.domain);
-    text.extend(notes.iter().map(|note| format!("{note}\n")));
+    text.extend(notes.iter().map(|note| format!("Note: {note}.\n")));
     text += &format!("\n{}\n{}\n", listeners(contract), accounts(contract));
     text += &format!("Send a first message, as the first account to the second:\n\n  {}\n\n", send(contract));
     text += &format!("Read it, as the second account:\n\n  {}\n\n", read(contract));

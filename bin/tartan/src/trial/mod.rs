@@ -17,9 +17,10 @@ use crate::error::CliError;
 use crate::paths::{DataPaths, config_load, directory_create};
 use crate::print::Printer;
 use crate::system::{System, certificate_files};
+use ::config::Config;
 use contract::Contract;
 use kept::Kept;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs a trial until it is told to stop.
 pub async fn run(args: &TrialArgs, printer: &Printer) -> Result<(), CliError> {
@@ -32,28 +33,32 @@ pub async fn run(args: &TrialArgs, printer: &Printer) -> Result<(), CliError> {
     }
     let config = config_load(&file)?;
     let mut kept = Kept::load_or_make(&data, &config.system.domain.0)?;
-    let certificates = certificate_files(&config, &DataPaths::new(&data))?;
-    let certificate = certificates.first().map(|files| files.chain.clone()).unwrap_or_default();
+    let notes = if is_new { Vec::new() } else { notes(args, &config) };
 
-    let notes = notes(args, is_new, &config.system.domain.0);
-    let contract = |kept: &Kept| Contract::new(&config, kept, certificate, file.clone(), data.clone());
     let system = System::start(config.clone(), &file).await?;
-    first::accounts_make(&system.admin(), &data, &mut kept).await?;
     notes.iter().for_each(|note| tracing::warn!("{note}"));
-    let contract = contract(&kept);
+    first::accounts_make(&system.admin(), &data, &mut kept).await?;
+    let contract = Contract::new(&config, &kept, certificate(&config)?, file);
     printer.print(&contract, |contract| greeting::text(contract, &notes))?;
     system.run().await
 }
 
-/// What the user asked for and does not get, because the trial goes on with what is there.
-fn notes(args: &TrialArgs, is_new: bool, domain: &str) -> Vec<String> {
+/// The certificate that clients have to trust: the default one.
+fn certificate(config: &Config) -> Result<PathBuf, CliError> {
+    let files = certificate_files(config, &DataPaths::new(&config.system.data))?;
+    Ok(files.into_iter().next().map(|files| files.chain).unwrap_or_default())
+}
+
+/// What the user asks for and does not get, because the trial goes on with what is there.
+fn notes(args: &TrialArgs, config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
-    if !is_new && args.port_base.is_some() {
-        notes
-            .push("It was started here before and keeps its ports; --port-base is for a new one.".to_owned());
+    let has_port = |base: u16| config.mx.listen.iter().any(|address| address.port() == base);
+    if args.port_base.is_some_and(|base| !has_port(base)) {
+        notes.push("it was started here before and keeps its ports: --port-base is for a new one".to_owned());
     }
-    if !is_new && args.domain != domain {
-        notes.push(format!("It was started here before and keeps its domain, {domain}."));
+    let domain = &config.system.domain.0;
+    if args.domain.as_ref().is_some_and(|wanted| wanted != domain) {
+        notes.push(format!("it was started here before and keeps its domain, {domain}"));
     }
     notes
 }
