@@ -101,7 +101,11 @@ impl Session {
             Command::Create { mailbox, special_use } => {
                 create::run(store, account, &mailbox, &special_use).await
             }
-            Command::Delete(mailbox) => delete::run(store, account, &mailbox).await,
+            Command::Delete(mailbox) => {
+                let done = delete::run(store, account, &mailbox).await?;
+                self.state.unselect_deleted();
+                Ok(done)
+            }
             Command::Rename { from, to } => rename::run(store, account, &from, &to).await,
             Command::Subscribe(mailbox) => subscribe::run(store, account, &mailbox).await,
             Command::Unsubscribe(mailbox) => subscribe::run_unsubscribe(store, account, &mailbox).await,

@@ -57,6 +57,13 @@ impl State {
         }
     }
 
+    /// A session that deletes the mailbox it has selected goes on without one.
+    pub(crate) fn unselect_deleted(&mut self) {
+        if self.mailbox().is_some_and(|selected| selected.mailbox.is_deleted()) {
+            self.unselect();
+        }
+    }
+
     pub(crate) fn is_logged_in(&self) -> bool {
         !matches!(self, Self::ExpectLogin)
     }
