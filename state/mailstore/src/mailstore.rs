@@ -7,7 +7,7 @@ use std::thread;
 use disk::Disk;
 use jiff::Timestamp;
 use journal::{
-    FjallView, Journal, JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Sequencer,
+    Class, FjallView, Journal, JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Sequencer,
     SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::Mutex;
@@ -66,8 +66,12 @@ impl Mailstore {
         sequencer.map_or(Ok(()), |sequencer| Ok(sequencer.stop()?))
     }
 
-    /// Clears away what a crash cut short: copies that were not committed, files that no record names.
+    /// Clears away what a crash cut short: copies that were not committed, files that no record names. While state is
+    /// damaged nothing is touched: records behind the damage may name what seems to be left over.
     fn tidy(&self) -> Result<(), MailstoreError> {
+        if self.inner.journal.damage().iter().any(|damage| damage.class == Class::State) {
+            return Ok(());
+        }
         let abort = |transfer| self.inner.handle.submit_blocking(Command::TransferAbort(transfer));
         for transfer in self.transfers_open()? {
             // A thread of its own, since the caller's may be one that must not wait in this way.

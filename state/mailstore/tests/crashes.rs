@@ -5,9 +5,10 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use disk::{Crash, FaultDisk};
+use disk::{Crash, Disk, FaultDisk};
 use mailstore::{Appended, FlagChange, Flags, MailboxId, Mailstore, MailstoreError, SystemFlag, Uid};
 use support::{Bench, alice, flags, message, path, request, settings, uid, uids};
 
@@ -240,4 +241,28 @@ async fn large_stores_moves_and_expunges_are_whole() {
     let expunged = bench.store.expunge(other, None).await.unwrap();
     assert_eq!(expunged.uids, uids(1..=count));
     bench.check();
+}
+
+/// The first segment of the journal.
+fn segment(disk: &FaultDisk) -> PathBuf {
+    let names = disk.list(Path::new("m/journal")).unwrap();
+    let first = names.into_iter().filter(|name| name.ends_with(".seg")).min().unwrap();
+    Path::new("m/journal").join(first)
+}
+
+#[tokio::test]
+async fn bodies_of_messages_behind_a_damage_are_left_alone() {
+    let bench = Bench::new().await;
+    let damaged = bench.disk.open(&segment(&bench.disk), disk::OpenMode::Read).unwrap().len().unwrap();
+    bench.append("one").await;
+    let large = format!("Subject: l\r\n\r\n{}", "x".repeat(limits::BODY_MEMORY_BYTES_MAX));
+    bench.append_to(bench.inbox, &large, Flags::EMPTY).await;
+    bench.store.stop().unwrap();
+    drop(bench.store);
+    let bodies = || bench.disk.list(Path::new("m/bodies")).unwrap().len();
+    assert_eq!(bodies(), 1);
+    bench.disk.damage(&segment(&bench.disk), damaged + 20);
+    let store = Mailstore::open(settings(), Arc::new(bench.disk.clone())).unwrap();
+    assert_eq!(store.snapshot(bench.inbox).await.unwrap().len(), 0, "it shows what stands before the damage");
+    assert_eq!(bodies(), 1, "an operator may bring the message back");
 }
