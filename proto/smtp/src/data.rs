@@ -1,10 +1,11 @@
 //! Message content on the wire: by DATA (RFC 5321 4.5.2) and by BDAT (RFC 3030).
 //!
-//! Both hold content to the same rule, RFC 5321 2.3.8: CR and LF occur only together. A message that breaks
-//! it is consumed to its real end and refused, so that no two programs can disagree on where it ended.
+//! Both hold content to the same rules: CR and LF occur only together (RFC 5321 2.3.8), and NUL does not occur at
+//! all. A message that breaks one is consumed to its real end and refused, so that no two programs can disagree on
+//! where it ended.
 
 use bytes::BytesMut;
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use crate::Refusal;
 
@@ -15,6 +16,10 @@ pub enum ContentFault {
     BareCr,
     /// An LF that no CR precedes.
     BareLf,
+    /// A NUL, which no mailbox can show: RFC 3501 9 keeps it out of literals. Postfix takes it unless it is told to
+    /// reject or to strip it (`message_reject_characters`, `message_strip_characters`). What is stripped says
+    /// something else (`a<NUL>b@x` is not `ab@x`) and breaks signatures, so it is rejected here.
+    Nul,
     /// More bytes than the announced SIZE.
     TooBig,
 }
@@ -25,6 +30,7 @@ impl ContentFault {
         match self {
             Self::BareCr => Refusal::new(550, (5, 5, 2), "Message refused: bare CR in it"),
             Self::BareLf => Refusal::new(550, (5, 5, 2), "Message refused: bare LF in it"),
+            Self::Nul => Refusal::new(550, (5, 6, 0), "Message refused: NUL in it"),
             Self::TooBig => Refusal::new(552, (5, 3, 4), "Message refused: too big"),
         }
     }
@@ -73,6 +79,9 @@ impl Content {
     fn take(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         self.bytes += piece.len() as u64;
         self.eight_bit |= !piece.is_ascii();
+        if memchr(0, piece).is_some() {
+            self.found(ContentFault::Nul);
+        }
         if self.bytes_max > 0 && self.bytes > self.bytes_max {
             self.found(ContentFault::TooBig);
         }
@@ -271,6 +280,14 @@ mod tests {
         assert_eq!(fault(b"a\rb\r\n.\r\nNEXT"), Some(ContentFault::BareCr));
         assert_eq!(fault(b"a\nb\r\n.\r\nNEXT"), Some(ContentFault::BareLf));
         assert_eq!(fault(b"a\r\r\n.\r\nNEXT"), Some(ContentFault::BareCr));
+    }
+
+    #[test]
+    fn a_nul_is_refused_wherever_it_stands() {
+        for wire in [&b"a\0b\r\n.\r\nNEXT"[..], b"\0\r\n.\r\nNEXT", b".\0\r\n.\r\nNEXT"] {
+            assert_eq!(fault(wire), Some(ContentFault::Nul));
+        }
+        assert_eq!(chunked(&[b"a\r\n", b"\0"]).1, Some(ContentFault::Nul));
     }
 
     #[test]
