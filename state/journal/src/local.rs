@@ -124,7 +124,14 @@ impl LocalJournal {
         let mut damage = Vec::new();
         let mut expected: Option<Lsn> = None;
         for first in self.files.firsts(Lsn::ZERO, Lsn(u64::MAX)) {
-            let segment = self.files.segment(first)?;
+            let segment = match self.files.segment(first) {
+                Err(JournalError::Damaged(headless)) => {
+                    damage.push(headless);
+                    expected = None;
+                    continue;
+                }
+                segment => segment?,
+            };
             damage.extend(expected.filter(|lsn| *lsn != first).map(|lsn| missing(&segment, lsn)));
             let end = if first == current && !self.is_broken() { Ok(end) } else { segment.file.len() };
             let end = end.map_err(JournalError::io(&segment.path))?;
@@ -195,7 +202,13 @@ impl Files {
         let mut damage = Vec::new();
         let mut expected = None;
         for (index, first) in firsts.iter().enumerate() {
-            let segment = self.segment(*first)?;
+            let segment = match self.segment(*first) {
+                Err(JournalError::Damaged(headless)) => {
+                    damage.push(headless);
+                    return self.scan_end(*first, expected.unwrap_or(*first), damage);
+                }
+                segment => segment?,
+            };
             let last = index + 1 == firsts.len();
             let mut scan = scan::scan(&segment, last, witness)?;
             damage.extend(expected.filter(|lsn| lsn != first).map(|lsn| missing(&segment, lsn)));
@@ -207,6 +220,17 @@ impl Files {
             }
         }
         unreachable!("a journal has a last segment")
+    }
+
+    /// The end of a scan at a segment without a whole head: nothing in it can be read, and nothing is appended to it.
+    fn scan_end(
+        &self,
+        first: Lsn,
+        lsn_next: Lsn,
+        damage: Vec<Damage>,
+    ) -> Result<(Arc<Segment>, Scan), JournalError> {
+        let segment = Segment::open_headless(&*self.disk, &self.dir, first)?;
+        Ok((Arc::new(segment), Scan { lsn_next, epoch: Epoch(0), last: 0, end: 0, damage }))
     }
 
     /// Sees to it that there is a last segment: forgets one that a crash kept from being made (the one before was whole

@@ -87,6 +87,13 @@ impl Segment {
         }
     }
 
+    /// Opens a segment whose head is damaged, to stand for the end of what can be read.
+    pub fn open_headless(disk: &dyn Disk, dir: &Path, first: Lsn) -> Result<Self, JournalError> {
+        let path = dir.join(name(first));
+        let file = disk.open(&path, OpenMode::Read).map_err(JournalError::io(&path))?;
+        Ok(Self { first, epoch: Epoch(0), salt: 0, path, file })
+    }
+
     /// Writes the head and syncs all of the file.
     pub fn head_write(&self) -> io::Result<()> {
         let mut head = Vec::with_capacity(SEGMENT_HEAD_BYTES);

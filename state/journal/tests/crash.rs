@@ -332,6 +332,26 @@ fn a_missing_segment_is_damage() {
 }
 
 #[test]
+fn a_damaged_head_of_a_segment_is_damage() {
+    for first in [true, false] {
+        let disk = FaultDisk::new();
+        append_all(&open(&disk).unwrap(), 40);
+        let segments = disk.list(Path::new(DIR)).unwrap();
+        let segments: Vec<_> = segments.iter().filter(|name| name.ends_with(".seg")).collect();
+        assert!(segments.len() > 2);
+        let hit = if first { segments[0] } else { segments[segments.len() - 1] };
+        disk.damage(&Path::new(DIR).join(hit), 12);
+        let journal = open(&disk).unwrap();
+        let damage = journal.damage();
+        assert!(damage[0].segment.ends_with(hit) && damage[0].class == Class::State, "{damage:?}");
+        assert!(matches!(append(&journal, 99), Err(JournalError::Damaged(_))));
+        let readable = journal.read(Lsn::FIRST).unwrap().filter(Result::is_ok).count();
+        assert_eq!(readable == 0, first, "what stands before it is readable");
+        assert_eq!(journal.verify().unwrap()[0], damage[0]);
+    }
+}
+
+#[test]
 fn verifying_names_each_damage_and_goes_on_behind_it() {
     let (disk, places) = three_frames();
     disk.damage(&segment(1), places[0].offset);
