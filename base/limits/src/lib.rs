@@ -56,6 +56,14 @@ pub const SMTP_DISCARDED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const SMTP_RECIPIENTS_MAX: usize = 1_000;
 /// Protocol errors after which a session is closed.
 pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Senders and recipients refused for good after which a session is closed.
+pub const SMTP_REFUSALS_MAX: u32 = 100;
+/// Refusals of one session that are logged one by one; the others are logged as a number.
+pub const SMTP_REFUSALS_LOGGED_MAX: u32 = 10;
+/// Commands that bring no message any further, from one message to the next, after which a session is closed.
+pub const SMTP_IDLE_COMMANDS_MAX: u32 = 100;
+/// Bytes of the RCPT commands of one transaction; further recipients are put off.
+pub const SMTP_ENVELOPE_BYTES_MAX: usize = 512 * 1024;
 /// Time without a command after which a session is closed (RFC 5321 4.5.3.2.7).
 pub const SMTP_COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
 /// Time without a byte of message data after which a session is closed (RFC 5321 4.5.3.2.5).
@@ -75,9 +83,29 @@ pub const IMAP_COMMAND_BYTES_MAX: usize = 64 * 1024;
 pub const IMAP_INPUT_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a literal that is buffered as part of a command.
 pub const IMAP_LITERAL_BUFFERED_BYTES_MAX: usize = 16 * 1024;
+/// Literals of one command.
+pub const IMAP_LITERALS_MAX: usize = 100;
+/// Bytes of one command before login: an initial response of SASL fits, and little else.
+pub const IMAP_LOGIN_COMMAND_BYTES_MAX: usize = 16 * 1024;
+/// Bytes read ahead of the command that runs, before login.
+pub const IMAP_LOGIN_INPUT_BYTES_MAX: usize = 20 * 1024;
 /// Depth of nesting in a SEARCH program.
 pub const IMAP_SEARCH_DEPTH_MAX: usize = 32;
-/// Time without a command before login after which a session is closed.
+/// Keys of a SEARCH program, those that join others included.
+pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
+/// Batches of messages that are searched at one time, by all sessions together; further ones wait their turn.
+pub const IMAP_SEARCHES_AT_ONCE_MAX: usize = 4;
+/// Time that a SEARCH goes on without looking whether anybody still waits for it.
+pub const IMAP_SEARCH_UNWATCHED_TIME: Duration = Duration::from_secs(1);
+/// Patterns of one LIST (RFC 5258 3 allows several).
+pub const IMAP_LIST_PATTERNS_MAX: usize = 8;
+/// Wildcards of one pattern of LIST or LSUB.
+pub const IMAP_LIST_WILDCARDS_MAX: usize = 10;
+/// Data items of one FETCH.
+pub const IMAP_FETCH_ITEMS_MAX: usize = 100;
+/// Field names in all HEADER.FIELDS of one FETCH.
+pub const IMAP_FETCH_FIELD_NAMES_MAX: usize = 500;
+/// Time from the greeting, or from STARTTLS, to the login after which a session is closed.
 pub const IMAP_LOGIN_TIME_MAX: Duration = Duration::from_secs(60);
 /// Time without a command after login (RFC 3501 5.4 asks for at least 30 minutes).
 pub const IMAP_IDLE_TIME_MAX: Duration = Duration::from_secs(30 * 60);
@@ -94,12 +122,26 @@ pub const IMAP_KEYWORDS_LISTED_MAX: usize = 500;
 pub const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
 /// Bytes of commands that wait for a sequencer; further callers wait for room.
 pub const SEQUENCER_QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of records in one frame of a journal after which it takes no further command.
+pub const SEQUENCER_FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes that one command to a store may hold or stage.
+pub const SEQUENCER_COMMAND_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Records of bulk work in one batch.
 pub const BULK_RECORDS_MAX: usize = 100;
+/// Bytes of bulk work in one batch after which it takes no further bulk command.
+pub const BULK_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a mailbox name in its UTF-8 form.
 pub const MAILBOX_NAME_BYTES_MAX: usize = 1_000;
 /// Components of a mailbox name.
 pub const MAILBOX_DEPTH_MAX: usize = 50;
+/// Names of mailboxes of one account, levels of the hierarchy without a mailbox included.
+pub const MAILBOXES_PER_ACCOUNT_MAX: usize = 10_000;
+/// Names that one account has subscribed to.
+pub const SUBSCRIPTIONS_PER_ACCOUNT_MAX: usize = 10_000;
+/// Messages that RENAME of an inbox moves in one commit; those of a larger inbox move in several, before it.
+pub const RENAME_MESSAGES_MAX: usize = 10_000;
+/// Messages of one COPY; it is all or nothing.
+pub const COPY_MESSAGES_MAX: usize = 500_000;
 /// Bytes of one keyword.
 pub const KEYWORD_BYTES_MAX: usize = 255;
 /// Keywords of one message.

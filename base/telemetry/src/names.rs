@@ -50,6 +50,7 @@ pub const METRICS: &[Metric] = &[
     counter("tartan_journal_records_total", "Records appended to a journal, by store."),
     counter("tartan_journal_bytes_total", "Bytes appended to a journal, by store."),
     histogram("tartan_journal_sync_seconds", "Time that a sync of a journal took, by store."),
+    gauge("tartan_store_failed", "1 for a store that has failed or is damaged and takes nothing, by store."),
     counter("tartan_sequencer_commands_total", "Commands that a store has answered, by store."),
     counter("tartan_relay_connections_total", "TCP connections tried to other hosts."),
     counter("tartan_relay_recipients_total", "Recipients attempted, by result."),

@@ -70,7 +70,7 @@ pub enum JournalError {
     /// The records before this one were trimmed.
     #[error("journal starts after record {0}")]
     Trimmed(Lsn),
-    /// A batch is larger than a frame can be.
+    /// A command or a batch is larger than a frame can be.
     #[error("a frame of {0} bytes is too large")]
     TooLarge(usize),
     /// A file of a newer program.
@@ -174,6 +174,9 @@ pub enum SequencerError {
     /// It has been stopped.
     #[error("the store is stopped")]
     Stopped,
+    /// Its thread has panicked; it must be opened again.
+    #[error("the store has failed by a bug and must be opened again")]
+    Panicked,
 }
 
 impl SequencerError {
@@ -184,6 +187,12 @@ impl SequencerError {
             Self::View(error) => error.fault(),
             Self::Store(error) => error.fault(),
             Self::Stopped => Fault::Temporary,
+            Self::Panicked => Fault::Bug,
         }
+    }
+
+    /// Whether state is damaged on disk: opening the store again does not help, an operator must decide.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Journal(JournalError::Damaged(_)))
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::error::{JournalError, SequencerError, StoreError};
 use crate::lsn::{Epoch, Lsn};
 use crate::read::Frame;
+use crate::record::Class;
 use crate::store::{Staged, Store};
 use crate::view::{View, ViewBatch};
 use crate::{Journal, Synced};
@@ -21,8 +22,14 @@ pub struct SequencerSettings {
     pub name: &'static str,
     /// Bytes of commands that wait; further callers wait for room.
     pub queued_bytes_max: usize,
+    /// Bytes of records in one frame after which it takes no further command; what waits comes in the next.
+    pub frame_bytes_max: usize,
+    /// Bytes that one command may hold or stage, by its weight; a heavier one is refused.
+    pub command_bytes_max: usize,
     /// Records of bulk work in one frame.
     pub bulk_records_max: usize,
+    /// Bytes of bulk work in one frame after which it takes no further bulk command.
+    pub bulk_bytes_max: usize,
 }
 
 impl SequencerSettings {
@@ -31,7 +38,10 @@ impl SequencerSettings {
         Self {
             name,
             queued_bytes_max: limits::SEQUENCER_QUEUED_BYTES_MAX,
+            frame_bytes_max: limits::SEQUENCER_FRAME_BYTES_MAX,
+            command_bytes_max: limits::SEQUENCER_COMMAND_BYTES_MAX,
             bulk_records_max: limits::BULK_RECORDS_MAX,
+            bulk_bytes_max: limits::BULK_BYTES_MAX,
         }
     }
 }
@@ -39,13 +49,21 @@ impl SequencerSettings {
 /// Owns the thread that drives a store. Dropping it stops the thread after what waits has been answered.
 pub struct Sequencer<S: Store> {
     handle: SequencerHandle<S>,
-    thread: Option<JoinHandle<()>>,
+    driver: Option<Driver>,
+}
+
+/// What runs a store.
+enum Driver {
+    Thread(JoinHandle<()>),
+    /// Nothing: its state is damaged and it takes no commands. Its journal stays owned until the end.
+    Damaged(Arc<dyn Journal>),
 }
 
 impl<S: Store> Sequencer<S> {
     /// Loads the store from the view, replays what the view has not seen, and starts the thread.
     ///
-    /// If state is damaged, the store opens with what stands before the damage, and refuses to write.
+    /// If state is damaged, the store opens with what stands before the damage and has [ended](SequencerHandle::ended)
+    /// from the start: it shows what it has, and takes no command until an operator has decided.
     pub fn open(
         mut store: S,
         journal: Arc<dyn Journal>,
@@ -56,11 +74,19 @@ impl<S: Store> Sequencer<S> {
         store.load(&*view)?;
         replay(&mut store, &*journal, &*view, settings.name)?;
         let queue = Arc::new(Queue::new(&settings));
-        let worker = Worker { store, epoch: journal.epoch(), journal, view, queue: queue.clone(), settings };
-        let name = format!("{}-sequencer", worker.settings.name);
-        let thread = thread::Builder::new().name(name).spawn(move || worker.run());
-        let thread = thread.map_err(JournalError::io("sequencer thread"))?;
-        Ok(Self { handle: SequencerHandle { queue }, thread: Some(thread) })
+        let handle = SequencerHandle { queue: queue.clone() };
+        let damage = journal.damage().into_iter().find(|damage| damage.class == Class::State);
+        let driver = match damage {
+            Some(damage) => {
+                queue.fail(JournalError::Damaged(damage).into());
+                Driver::Damaged(journal)
+            }
+            None => {
+                let epoch = journal.epoch();
+                Driver::Thread(Worker { store, epoch, journal, view, queue, settings }.spawn()?)
+            }
+        };
+        Ok(Self { handle, driver: Some(driver) })
     }
 
     /// A handle to submit commands by.
@@ -68,20 +94,25 @@ impl<S: Store> Sequencer<S> {
         self.handle.clone()
     }
 
-    /// Answers what waits, makes the view durable, closes the journal. Commands are refused from now on.
+    /// Answers what waits, makes the view durable, closes the journal. Commands are refused from now on. A store that was
+    /// damaged from the start has nothing to lose here and ends well.
     pub fn stop(mut self) -> Result<(), SequencerError> {
         self.join();
         match self.handle.queue.end() {
             SequencerError::Stopped => Ok(()),
+            error if error.is_damage() => Ok(()),
             error => Err(error),
         }
     }
 
     fn join(&mut self) {
         self.handle.queue.stop();
-        if let Some(thread) = self.thread.take() {
+        match self.driver.take() {
             // A panic has been reported where it happened, and ended the queue.
-            let _ = thread.join();
+            Some(Driver::Thread(thread)) => drop(thread.join()),
+            // A read-only journal writes no mark at its end, so that nothing can fail.
+            Some(Driver::Damaged(journal)) => drop(journal.close()),
+            None => {}
         }
     }
 }
@@ -161,14 +192,15 @@ impl<S: Store> SequencerHandle<S> {
 
     /// [`SequencerHandle::submit`] for threads outside the runtime.
     pub fn submit_blocking(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
-        let answer = self.queue.push(command, Lane::Usual, None)?;
-        answer.blocking_recv().unwrap_or(Err(SequencerError::Stopped))
+        self.queue.weigh(S::weight(&command))?;
+        let answer = self.queue.push(command, Lane::Usual, None).map_err(|(_, error)| error)?;
+        answer.blocking_recv().unwrap_or(Err(SequencerError::Panicked))
     }
 
-    /// Queues a small command whose answer nobody waits for, from anywhere, also while a panic unwinds.
-    pub fn submit_detached(&self, command: S::Command) {
-        // If the store has failed, others have heard of it.
-        let _ = self.queue.push(command, Lane::Usual, None);
+    /// Queues a small command whose answer nobody waits for, from anywhere, also while a panic unwinds. Gives it back if
+    /// the store takes no more.
+    pub fn submit_detached(&self, command: S::Command) -> Result<(), S::Command> {
+        self.queue.push(command, Lane::Usual, None).map(drop).map_err(|(command, _)| command)
     }
 
     /// What keeps the store from taking commands, if something does.
@@ -176,10 +208,21 @@ impl<S: Store> SequencerHandle<S> {
         self.queue.lanes.lock().failure()
     }
 
+    /// Waits until the store has ended for good, and says why: [`SequencerError::Stopped`] after an orderly end. At once
+    /// if it has ended before; with [`SequencerError::is_damage`] it had ended when it was opened.
+    pub async fn ended(&self) -> SequencerError {
+        let mut ended = self.queue.ended.subscribe();
+        let error = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or(SequencerError::Stopped)
+    }
+
     async fn send(&self, command: S::Command, lane: Lane) -> Result<S::Reply, SequencerError> {
-        let room = self.queue.room(S::weight(&command)).await?;
-        let answer = self.queue.push(command, lane, Some(room))?;
-        answer.await.unwrap_or(Err(SequencerError::Stopped))
+        let weight = S::weight(&command);
+        self.queue.weigh(weight)?;
+        let room = self.queue.room(weight).await?;
+        let answer = self.queue.push(command, lane, Some(room)).map_err(|(_, error)| error)?;
+        // The thread answers whatever it takes, unless it panics.
+        answer.await.unwrap_or(Err(SequencerError::Panicked))
     }
 }
 
@@ -190,6 +233,7 @@ enum Lane {
 }
 
 type Answer<S> = oneshot::Sender<Result<<S as Store>::Reply, SequencerError>>;
+type Answered<S> = oneshot::Receiver<Result<<S as Store>::Reply, SequencerError>>;
 
 /// A command that waits, with the room that it takes until it is answered.
 struct Waiting<S: Store> {
@@ -203,6 +247,10 @@ struct Queue<S: Store> {
     wake: Condvar,
     room: Arc<Semaphore>,
     room_bytes: usize,
+    command_bytes_max: usize,
+    /// Why it ended, once it has.
+    ended: watch::Sender<Option<SequencerError>>,
+    name: &'static str,
 }
 
 struct Lanes<S: Store> {
@@ -239,7 +287,15 @@ impl<S: Store> Queue<S> {
             wake: Condvar::new(),
             room: Arc::new(Semaphore::new(room_bytes)),
             room_bytes,
+            command_bytes_max: settings.command_bytes_max,
+            ended: watch::Sender::new(None),
+            name: settings.name,
         }
+    }
+
+    /// Refuses a command that is too heavy, before anything is done for it.
+    fn weigh(&self, bytes: usize) -> Result<(), SequencerError> {
+        if bytes > self.command_bytes_max { Err(JournalError::TooLarge(bytes).into()) } else { Ok(()) }
     }
 
     async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, SequencerError> {
@@ -247,16 +303,17 @@ impl<S: Store> Queue<S> {
         self.room.clone().acquire_many_owned(bytes).await.map_err(|_| SequencerError::Stopped)
     }
 
+    /// Queues a command, or gives it back with the reason.
     fn push(
         &self,
         command: S::Command,
         lane: Lane,
         room: Option<OwnedSemaphorePermit>,
-    ) -> Result<oneshot::Receiver<Result<S::Reply, SequencerError>>, SequencerError> {
+    ) -> Result<Answered<S>, (S::Command, SequencerError)> {
         let (answer, answered) = oneshot::channel();
         let mut lanes = self.lanes.lock();
         if let Some(error) = lanes.failure() {
-            return Err(error);
+            return Err((command, error));
         }
         let lane = match lane {
             Lane::Usual => &mut lanes.usual,
@@ -267,8 +324,8 @@ impl<S: Store> Queue<S> {
         Ok(answered)
     }
 
-    /// Waits until something waits, and takes all of the usual lane; none once stopped and drained.
-    fn take(&self) -> Option<VecDeque<Waiting<S>>> {
+    /// Waits until something waits, and counts what is in the usual lane; none once stopped and drained.
+    fn wait(&self) -> Option<usize> {
         let mut lanes = self.lanes.lock();
         while lanes.is_empty() {
             if !matches!(lanes.state, State::Running) {
@@ -276,7 +333,11 @@ impl<S: Store> Queue<S> {
             }
             self.wake.wait(&mut lanes);
         }
-        Some(std::mem::take(&mut lanes.usual))
+        Some(lanes.usual.len())
+    }
+
+    fn take(&self) -> Option<Waiting<S>> {
+        self.lanes.lock().usual.pop_front()
     }
 
     fn take_bulk(&self) -> Option<Waiting<S>> {
@@ -300,6 +361,9 @@ impl<S: Store> Queue<S> {
             std::mem::take(&mut lanes.usual).into_iter().chain(bulk)
         };
         waiting.for_each(|waiting| drop(waiting.answer.send(Err(error.clone()))));
+        let failed = !matches!(error, SequencerError::Stopped);
+        metrics::gauge!("tartan_store_failed", "store" => self.name).set(if failed { 1.0 } else { 0.0 });
+        self.ended.send_replace(Some(error));
     }
 
     /// Why it ended.
@@ -325,7 +389,8 @@ impl<S: Store> Drop for EndGuard<S> {
     fn drop(&mut self) {
         let ended = matches!(self.0.lanes.lock().state, State::Ended(_));
         if !ended {
-            self.0.fail(SequencerError::Stopped);
+            let panicked = thread::panicking();
+            self.0.fail(if panicked { SequencerError::Panicked } else { SequencerError::Stopped });
         }
     }
 }
@@ -338,10 +403,17 @@ struct Held<S: Store> {
 }
 
 impl<S: Store> Worker<S> {
+    fn spawn(self) -> Result<JoinHandle<()>, SequencerError> {
+        let name = format!("{}-sequencer", self.settings.name);
+        let thread = thread::Builder::new().name(name).spawn(move || self.run());
+        Ok(thread.map_err(JournalError::io("sequencer thread"))?)
+    }
+
     fn run(mut self) {
         let _guard = EndGuard(self.queue.clone());
-        while let Some(usual) = self.queue.take() {
-            if let Err(error) = self.round(usual) {
+        metrics::gauge!("tartan_store_failed", "store" => self.settings.name).set(0.0);
+        while let Some(waiting) = self.queue.wait() {
+            if let Err(error) = self.round(waiting) {
                 tracing::error!(store = self.settings.name, %error, "the store has failed and takes no more commands");
                 // The mark at the end of a term would vouch for what was never synced; a failed journal writes none.
                 let _ = self.journal.close();
@@ -354,12 +426,20 @@ impl<S: Store> Worker<S> {
         }
     }
 
-    /// One frame: all that waits, and some of the bulk work behind it.
-    fn round(&mut self, usual: VecDeque<Waiting<S>>) -> Result<(), SequencerError> {
+    /// One frame: the `usual` commands that wait, as far as their records fit, and some of the bulk work behind it.
+    fn round(&mut self, usual: usize) -> Result<(), SequencerError> {
         let mut staged = Staged::new(self.journal.lsn_next());
-        let mut held: Vec<_> = usual.into_iter().map(|waiting| self.stage(waiting, &mut staged)).collect();
-        let bulk_end = staged.len() + self.settings.bulk_records_max;
-        while staged.len() < bulk_end
+        let mut held = Vec::new();
+        while held.len() < usual
+            && staged.bytes() < self.settings.frame_bytes_max
+            && let Some(waiting) = self.queue.take()
+        {
+            held.push(self.stage(waiting, &mut staged));
+        }
+        let records_end = staged.len() + self.settings.bulk_records_max;
+        let bytes_end = staged.bytes() + self.settings.bulk_bytes_max;
+        while staged.len() < records_end
+            && staged.bytes() < bytes_end
             && let Some(waiting) = self.queue.take_bulk()
         {
             held.push(self.stage(waiting, &mut staged));

@@ -20,16 +20,18 @@ impl Slot {
 #[derive(Debug)]
 pub struct Staged {
     records: Vec<Record>,
+    bytes: usize,
     first: Lsn,
 }
 
 impl Staged {
     pub(crate) fn new(first: Lsn) -> Self {
-        Self { records: Vec::new(), first }
+        Self { records: Vec::new(), bytes: 0, first }
     }
 
     /// Adds a record.
     pub fn push(&mut self, record: Record) -> Slot {
+        self.bytes += record.bytes.len();
         self.records.push(record);
         Slot(self.records.len() - 1)
     }
@@ -47,6 +49,11 @@ impl Staged {
     /// Records so far, of this command and those before it.
     pub fn len(&self) -> usize {
         self.records.len()
+    }
+
+    /// Bytes of those records.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether no command has staged anything yet.
@@ -76,7 +83,8 @@ pub trait Store: Send + 'static {
     /// Loads what is kept in memory from the view, which stands where it was left. Called once, before the replay.
     fn load(&mut self, view: &dyn ViewRead) -> Result<(), StoreError>;
 
-    /// Bytes that the command holds while it waits, for the bound on the queue.
+    /// Bytes that the command holds while it waits, or those of the records that it will stage if they are more: for the
+    /// bound on the queue. A command that weighs more than a frame may is refused before it is staged.
     fn weight(command: &Self::Command) -> usize;
 
     /// Checks the command against committed state and the state that the commands before it in this frame will make;

@@ -242,8 +242,70 @@ async fn a_store_that_panics_leaves_nobody_waiting() {
     let disk = FaultDisk::new();
     let opened = open(&disk).unwrap();
     let handle = opened.sequencer.handle();
-    assert!(matches!(handle.submit(Command::Panic).await, Err(SequencerError::Stopped)));
-    assert!(handle.submit(add("a", 1)).await.is_err());
+    assert!(matches!(handle.submit(Command::Panic).await, Err(SequencerError::Panicked)));
+    assert!(matches!(handle.ended().await, SequencerError::Panicked));
+    assert!(matches!(handle.submit(add("a", 1)).await, Err(SequencerError::Panicked)));
+    assert!(matches!(opened.sequencer.stop(), Err(SequencerError::Panicked)));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_end_of_a_store_hears_why() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    let ended = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.ended().await }
+    });
+    handle.submit(add("a", 1)).await.unwrap();
+    assert!(!ended.is_finished());
+    disk.fail_nth(1, ErrorKind::StorageFull);
+    handle.submit(add("a", 1)).await.unwrap_err();
+    assert!(matches!(ended.await.unwrap(), SequencerError::Journal(JournalError::Io { .. })));
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    opened.sequencer.stop().unwrap();
+    assert!(matches!(handle.ended().await, SequencerError::Stopped));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_takes_no_further_command_once_it_is_full() {
+    let disk = FaultDisk::new();
+    let settings =
+        SequencerSettings { frame_bytes_max: 100, bulk_bytes_max: 100, ..SequencerSettings::new("counters") };
+    let opened = open_with(&disk, Arc::new(MemoryView::new(&[COUNTERS])), settings).unwrap();
+    let name = "a counter with a name of some forty bytes";
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let handle = opened.sequencer.handle();
+            tokio::spawn(async move {
+                match number % 2 {
+                    0 => handle.submit(add(name, 1)).await,
+                    _ => handle.submit_bulk(add(name, 1)).await,
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(rows(&*opened.view)[name], 200);
+    let bytes =
+        |frame: journal::Frame| frame.records.iter().map(|record| record.record.bytes.len()).sum::<usize>();
+    let frames = opened.journal.read(Lsn::FIRST).unwrap().map(|frame| bytes(frame.unwrap()));
+    assert!(frames.max().unwrap() <= 300, "each lane may pass its limit by one record");
+}
+
+#[tokio::test]
+async fn a_command_that_is_too_heavy_is_refused_and_the_store_goes_on() {
+    let settings = SequencerSettings { command_bytes_max: 10, ..SequencerSettings::new("counters") };
+    let view = Arc::new(MemoryView::new(&[COUNTERS]));
+    let opened = open_with(&FaultDisk::new(), view, settings).unwrap();
+    let handle = opened.sequencer.handle();
+    let refused = handle.submit(add("a name of more than ten bytes", 1)).await;
+    assert!(matches!(refused, Err(SequencerError::Journal(JournalError::TooLarge(29)))), "{refused:?}");
+    assert!(handle.failure().is_none());
+    handle.submit(add("a", 1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -251,8 +313,9 @@ async fn a_stopped_store_has_answered_what_waited_and_takes_no_more() {
     let disk = FaultDisk::new();
     let opened = open(&disk).unwrap();
     let handle = opened.sequencer.handle();
-    (0..10).for_each(|_| handle.submit_detached(add("a", 1)));
+    (0..10).for_each(|_| handle.submit_detached(add("a", 1)).unwrap());
     opened.sequencer.stop().unwrap();
+    assert!(handle.submit_detached(add("a", 1)).is_err(), "the command comes back");
     assert_eq!(rows(&*opened.view)["a"], 10);
     assert!(matches!(handle.submit(add("a", 1)).await, Err(SequencerError::Stopped)));
     drop((handle, opened.journal));
@@ -273,7 +336,12 @@ async fn a_store_with_damaged_state_shows_what_stands_before_it_and_refuses_to_w
     disk.damage(&Path::new(DIR).join(format!("{:020}.seg", 1)), place.offset);
     let opened = open(&disk).unwrap();
     assert_eq!(rows(&*opened.view)["a"], 1);
-    assert!(opened.sequencer.handle().submit(add("a", 1)).await.is_err());
+    let handle = opened.sequencer.handle();
+    assert!(handle.failure().is_some_and(|error| error.is_damage()), "before anything was tried");
+    assert!(handle.ended().await.is_damage());
+    assert!(handle.submit(add("a", 1)).await.is_err());
+    assert!(handle.submit(Command::Look("a".into())).await.is_err());
+    opened.sequencer.stop().unwrap();
 }
 
 #[tokio::test]
