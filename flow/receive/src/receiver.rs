@@ -66,6 +66,7 @@ impl ReceiverSettings {
             errors_max: self.errors_max,
             command_time_max: self.command_time_max,
             data_time_max: self.data_time_max,
+            ..ServerSettings::new(flavour, self.hostname.clone())
         }
     }
 }

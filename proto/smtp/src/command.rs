@@ -58,7 +58,8 @@ pub enum HelloVerb {
 pub struct Hello {
     /// The verb.
     pub verb: HelloVerb,
-    /// The name that the client gives itself: a domain or an address literal. Never trusted, only recorded.
+    /// The name that the client gives itself: a domain, an address literal, or what is printable of anything else.
+    /// Never trusted, only recorded.
     pub name: String,
 }
 
@@ -110,10 +111,18 @@ pub struct Chunk {
 }
 
 impl Command {
+    /// Whether it brings no message any further.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self, Self::Hello(_) | Self::Rset | Self::Noop | Self::Vrfy | Self::Help)
+    }
+
     /// Reads a command line without its CRLF.
     // RFC 5321 2.4: verbs in any case; 4.1.1: trailing white space is tolerated.
     pub fn parse(line: &[u8], flavour: Flavour) -> Result<Command, Refusal> {
-        let line = std::str::from_utf8(line).map_err(|_| malformed("Not UTF-8"))?.trim_end();
+        let Ok(text) = std::str::from_utf8(line) else {
+            return if is_bdat(line) { Ok(Command::BdatUnreadable) } else { Err(malformed("Not UTF-8")) };
+        };
+        let line = text.trim_end();
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim_start();
         match (verb.to_ascii_uppercase().as_str(), flavour) {
@@ -132,9 +141,17 @@ impl Command {
             ("EXPN", _) => named(Command::Expn, rest),
             ("HELP", _) => Ok(Command::Help),
             ("QUIT", _) => bare(Command::Quit, rest),
+            _ if is_bdat(line.as_bytes()) => Ok(Command::BdatUnreadable),
             _ => Err(Refusal::new(500, (5, 5, 1), "Command not recognized")),
         }
     }
+}
+
+/// Whether a line that is broken somewhere announces a chunk: what follows it could then be content, and to take
+/// that for commands would let a message give them.
+pub(crate) fn is_bdat(line: &[u8]) -> bool {
+    let is_verb = line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"));
+    is_verb && !line.get(4).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 fn malformed(text: &str) -> Refusal {
@@ -156,18 +173,35 @@ fn named(command: Command, rest: &str) -> Result<Command, Refusal> {
 }
 
 // ehlo = "EHLO" SP ( Domain / address-literal ) CRLF; helo = "HELO" SP Domain CRLF (RFC 5321 4.1.1.1).
-// HELO with a literal is taken too: RFC 5321 4.1.4 lets no server refuse a message for it.
+// RFC 5321 4.1.4 lets no server refuse a message for what stands here, and much else does: anything that can be
+// printed is taken.
 fn hello(verb: HelloVerb, rest: &str) -> Result<Command, Refusal> {
-    if is_client_name(rest) {
-        Ok(Command::Hello(Hello { verb, name: rest.to_owned() }))
-    } else {
-        Err(bad_arguments("A domain or an address literal is needed"))
+    match client_name(rest) {
+        Some(name) => Ok(Command::Hello(Hello { verb, name })),
+        None => Err(bad_arguments("A domain or an address literal is needed")),
     }
 }
 
+/// The argument as it may stand in a `Received` field: a name or a literal as it is, of anything else the letters,
+/// digits, dots, hyphens and underscores, with a `?` for each other character.
+fn client_name(argument: &str) -> Option<String> {
+    if argument.is_empty() || argument.chars().any(char::is_control) {
+        return None;
+    }
+    let name = argument.strip_suffix('.').unwrap_or(argument);
+    if is_client_name(name) {
+        return Some(name.to_owned());
+    }
+    let shown = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '?' };
+    Some(argument.chars().take(CLIENT_NAME_BYTES_MAX).map(shown).collect())
+}
+
+/// Bytes of a domain name, RFC 5321 4.5.3.1.2.
+const CLIENT_NAME_BYTES_MAX: usize = 255;
+
 /// Letters, digits, hyphens and the underscores that hosts have in practice, in labels; or `[literal]`.
 fn is_client_name(name: &str) -> bool {
-    let length_ok = (1..=255).contains(&name.len());
+    let length_ok = (1..=CLIENT_NAME_BYTES_MAX).contains(&name.len());
     match name.strip_prefix('[') {
         Some(literal) => length_ok && literal.strip_suffix(']').is_some_and(is_literal_content),
         None => length_ok && name.split('.').all(is_label),

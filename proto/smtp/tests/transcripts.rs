@@ -80,6 +80,8 @@ impl Server {
         settings.auth_required = flavour == Flavour::Submission;
         settings.recipients_max = number("recipients", 100);
         settings.errors_max = number("errors", 20) as u32;
+        settings.refusals_max = number("refusals", 100) as u32;
+        settings.idle_commands_max = number("idle", 100) as u32;
         let mut session = Session::new(Arc::new(settings), value("secure") == Some("yes"));
         match value("greeting") {
             Some("refused") => session.refuse(Refusal::new(554, (5, 7, 1), "Go away")),

@@ -65,7 +65,7 @@ impl ExpectAuthLine {
     pub(super) fn handle(self, input: &mut BytesMut, c: &mut Conversation) -> Next {
         let line = match c.lines.take(input, limits::SMTP_AUTH_LINE_BYTES_MAX) {
             None => return Next::NeedMore(State::AuthLine(self)),
-            Some(Err(fault)) => return cancelled(fault_refusal(fault), c),
+            Some(Err(bad)) => return cancelled(fault_refusal(bad.fault), c),
             Some(Ok(line)) => line,
         };
         if line.as_ref() == b"*" {

@@ -244,6 +244,9 @@ impl Ended {
         let missing = Reply::new(451, EnhancedCode::new(4, 3, 0), "Internal error");
         let last = replies.last().cloned().unwrap_or(missing);
         replies.resize(expected, last);
+        if replies.iter().any(Reply::is_positive) {
+            c.message_taken();
+        }
         replies.iter().for_each(|reply| c.say(reply));
         ExpectMail.into()
     }

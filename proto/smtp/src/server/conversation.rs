@@ -29,7 +29,11 @@ pub(super) struct Conversation {
     pub(super) authenticated: bool,
     /// Whether there is input behind the command that is being looked at.
     pub(super) pipelined: bool,
+    /// Bytes of that command.
+    pub(super) command_bytes: usize,
     errors: u32,
+    refusals: u32,
+    idle_commands: u32,
 }
 
 impl Conversation {
@@ -42,7 +46,10 @@ impl Conversation {
             secure,
             authenticated: false,
             pipelined: false,
+            command_bytes: 0,
             errors: 0,
+            refusals: 0,
+            idle_commands: 0,
         }
     }
 
@@ -74,10 +81,37 @@ impl Conversation {
         self.closing("Too many errors")
     }
 
+    /// The caller refused a sender or a recipient: that is no mistake, but who does nothing else is after something
+    /// else, such as the list of our addresses.
+    pub(super) fn refused(&mut self, refusal: Refusal, state: State) -> State {
+        let reply = Reply::from(refusal);
+        self.say(&reply);
+        self.refusals += u32::from(reply.is_permanent());
+        if self.refusals < self.settings.refusals_max {
+            return state;
+        }
+        self.closed("Too many senders or recipients refused")
+    }
+
+    /// Counts a command that brings no message any further; false at one too many.
+    pub(super) fn idles(&mut self) -> bool {
+        self.idle_commands += 1;
+        self.idle_commands <= self.settings.idle_commands_max
+    }
+
+    /// A message was taken: the client is here for mail.
+    pub(super) fn message_taken(&mut self) {
+        self.idle_commands = 0;
+    }
+
     /// Closes the session from this side, RFC 5321 3.8.
     pub(super) fn closing(&mut self, why: &str) -> Next {
+        Next::Go(self.closed(why))
+    }
+
+    fn closed(&mut self, why: &str) -> State {
         self.say(&Reply::new(421, crate::EnhancedCode::new(4, 7, 0), why));
-        Next::Go(State::Closed)
+        State::Closed
     }
 }
 

@@ -35,10 +35,12 @@ impl Expect {
     pub(super) fn handle(self, input: &mut BytesMut, c: &mut Conversation) -> Next {
         let line = match c.lines.take(input, limits::SMTP_LINE_BYTES_MAX) {
             None => return Next::NeedMore(State::Command(self)),
-            Some(Err(fault)) => return c.mistake(fault.refusal(), State::Command(self)),
+            Some(Err(bad)) if bad.is_bdat => return bdat_unreadable(c),
+            Some(Err(bad)) => return c.mistake(bad.fault.refusal(), State::Command(self)),
             Some(Ok(line)) => line,
         };
         c.pipelined = !input.is_empty();
+        c.command_bytes = line.len();
         match Command::parse(&line, c.settings.flavour) {
             Err(refusal) => c.mistake(refusal, State::Command(self)),
             Ok(command) => self.command(command, c),
@@ -50,6 +52,9 @@ impl Expect {
         match (self, command) {
             (_, Command::Quit) => quit(c),
             (Expect::Quit(state), _) => c.mistake(out_of_sequence("Only QUIT is taken"), state.into()),
+            (_, command) if command.is_idle() && !c.idles() => {
+                c.closing("Too many commands without a message")
+            }
             (_, Command::Hello(hello)) => {
                 let answer = Answer::Hello(HelloAnswer { hello: hello.clone() });
                 Next::Event(State::Answer(answer), Event::Hello(hello))

@@ -4,15 +4,31 @@ use bytes::BytesMut;
 use memchr::memchr;
 
 use crate::Refusal;
+use crate::command::is_bdat;
 
 /// Takes lines off the input. A line over the limit is passed over without being kept.
 #[derive(Debug, Default)]
 pub(super) struct LineReader {
-    skipping: bool,
+    /// The line that is passed over, if one is.
+    skipping: Option<BadLine>,
 }
 
 /// A line without its CRLF, or what is wrong with it.
-pub(super) type Line = Result<BytesMut, LineFault>;
+pub(super) type Line = Result<BytesMut, BadLine>;
+
+/// A line that is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadLine {
+    pub(super) fault: LineFault,
+    /// It begins as a BDAT does, so that content may follow.
+    pub(super) is_bdat: bool,
+}
+
+impl BadLine {
+    fn new(fault: LineFault, line: &[u8]) -> Self {
+        Self { fault, is_bdat: is_bdat(line) }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineFault {
@@ -41,12 +57,15 @@ impl LineReader {
         match memchr(b'\n', input) {
             Some(end) => {
                 let line = input.split_to(end + 1);
-                let too_long = std::mem::take(&mut self.skipping) || line.len() > bytes_max;
-                Some(if too_long { Err(LineFault::TooLong) } else { ended(line) })
+                Some(match self.skipping.take() {
+                    Some(bad) => Err(bad),
+                    None if line.len() > bytes_max => Err(BadLine::new(LineFault::TooLong, &line)),
+                    None => ended(line),
+                })
             }
             None => {
-                if self.skipping || input.len() >= bytes_max {
-                    self.skipping = true;
+                if self.skipping.is_some() || input.len() >= bytes_max {
+                    self.skipping.get_or_insert_with(|| BadLine::new(LineFault::TooLong, input));
                     input.clear();
                 }
                 None
@@ -57,10 +76,13 @@ impl LineReader {
 
 fn ended(mut line: BytesMut) -> Line {
     if !line.ends_with(b"\r\n") {
-        return Err(LineFault::BareLf);
+        return Err(BadLine::new(LineFault::BareLf, &line));
     }
     line.truncate(line.len() - 2);
-    if memchr(b'\r', &line).is_some() { Err(LineFault::BareCr) } else { Ok(line) }
+    match memchr(b'\r', &line) {
+        Some(_) => Err(BadLine::new(LineFault::BareCr, &line)),
+        None => Ok(line),
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +96,10 @@ mod tests {
             waiting.extend_from_slice(&[byte]);
             found.extend(reader.take(&mut waiting, bytes_max));
         }
-        found.into_iter().map(|line| line.map(|l| String::from_utf8(l.to_vec()).unwrap())).collect()
+        found
+            .into_iter()
+            .map(|line| line.map(|l| String::from_utf8(l.to_vec()).unwrap()).map_err(|bad| bad.fault))
+            .collect()
     }
 
     #[test]

@@ -54,6 +54,11 @@ pub struct ServerSettings {
     pub recipients_max: usize,
     /// Protocol errors after which the session is closed.
     pub errors_max: u32,
+    /// Senders and recipients refused for good after which the session is closed.
+    pub refusals_max: u32,
+    /// Commands that bring no message any further (NOOP, RSET, VRFY, HELP, EHLO), from one message to the next, after
+    /// which the session is closed.
+    pub idle_commands_max: u32,
     /// Time without a command after which the session is to be closed.
     pub command_time_max: Duration,
     /// Time without a byte of content after which the session is to be closed.
@@ -70,6 +75,8 @@ impl ServerSettings {
             auth_required: false,
             recipients_max: limits::SMTP_RECIPIENTS_MAX,
             errors_max: limits::SMTP_ERRORS_MAX,
+            refusals_max: refusals_max(flavour),
+            idle_commands_max: limits::SMTP_IDLE_COMMANDS_MAX,
             command_time_max: limits::SMTP_COMMAND_TIME_MAX,
             data_time_max: limits::SMTP_DATA_TIME_MAX,
         }
@@ -111,6 +118,11 @@ pub enum Event {
     Reset,
     /// The session is over: send the output and close.
     Close,
+}
+
+/// Who hands mail in by LMTP is trusted, and hands in what others have asked it to.
+fn refusals_max(flavour: Flavour) -> u32 {
+    if flavour == Flavour::Lmtp { u32::MAX } else { limits::SMTP_REFUSALS_MAX }
 }
 
 /// What the machine saw of a message.
@@ -288,6 +300,11 @@ impl Session {
             State::Text(_) | State::ChunkBytes(_) | State::Discard(_) => settings.data_time_max,
             _ => settings.command_time_max,
         }
+    }
+
+    /// Whether the client is sending bytes that are no command: content, also of a message that is refused.
+    pub fn in_bytes(&self) -> bool {
+        self.in_content() || matches!(self.state, State::Discard(_))
     }
 
     /// Whether content is coming in, so that a lost connection loses a message.

@@ -79,12 +79,11 @@ pub(super) struct MailAnswer {
 impl MailAnswer {
     pub(super) fn accepted(self, c: &mut Conversation) -> State {
         c.say(&Reply::new(250, EnhancedCode::new(2, 1, 0), "Sender ok"));
-        ExpectRcpt { smtp_utf8: self.smtp_utf8, accepted: 0, tried: false }.into()
+        ExpectRcpt { smtp_utf8: self.smtp_utf8, accepted: 0, bytes: 0, tried: false }.into()
     }
 
     pub(super) fn refused(self, c: &mut Conversation, refusal: Refusal) -> State {
-        c.say(&refusal.into());
-        ExpectMail.into()
+        c.refused(refusal, ExpectMail.into())
     }
 }
 
@@ -93,6 +92,8 @@ impl MailAnswer {
 pub(super) struct ExpectRcpt {
     smtp_utf8: bool,
     accepted: usize,
+    /// Bytes of the commands that named those accepted.
+    bytes: usize,
     tried: bool,
 }
 
@@ -137,7 +138,8 @@ impl ExpectRcpt {
 
     fn rcpt_refusal(&self, rcpt: &Rcpt, c: &Conversation) -> Option<Refusal> {
         let wants_dsn = rcpt.notify.is_given() || rcpt.orcpt.is_some();
-        if self.accepted >= c.settings.recipients_max {
+        let bytes = self.bytes + c.command_bytes;
+        if self.accepted >= c.settings.recipients_max || bytes > limits::SMTP_ENVELOPE_BYTES_MAX {
             Some(Refusal::new(452, (4, 5, 3), "Too many recipients"))
         } else if !rcpt.is_ascii && !self.smtp_utf8 {
             Some(Refusal::new(553, (5, 6, 7), "SMTPUTF8 is needed for that recipient address"))
@@ -173,11 +175,11 @@ impl RcptAnswer {
     pub(super) fn accepted(mut self, c: &mut Conversation) -> State {
         c.say(&Reply::new(250, EnhancedCode::new(2, 1, 5), "Recipient ok"));
         self.state.accepted += 1;
+        self.state.bytes += c.command_bytes;
         self.state.into()
     }
 
     pub(super) fn refused(self, c: &mut Conversation, refusal: Refusal) -> State {
-        c.say(&refusal.into());
-        self.state.into()
+        c.refused(refusal, self.state.into())
     }
 }
