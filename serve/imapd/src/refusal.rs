@@ -176,9 +176,12 @@ fn refusal_code(error: &MailstoreError) -> Option<Code<'static>> {
         | MailstoreError::RenameImpossible
         | MailstoreError::KeywordInvalid
         | MailstoreError::NameInvalid => Some(Code::Cannot),
-        MailstoreError::NameTooLong | MailstoreError::KeywordsTooMany | MailstoreError::UidsExhausted => {
-            Some(Code::Limit)
-        }
+        MailstoreError::NameTooLong
+        | MailstoreError::KeywordsTooMany
+        | MailstoreError::MailboxesTooMany
+        | MailstoreError::SubscriptionsTooMany
+        | MailstoreError::CopyTooLarge
+        | MailstoreError::UidsExhausted => Some(Code::Limit),
         MailstoreError::MessageTooLarge => Some(Code::TooBig),
         _ => None,
     }

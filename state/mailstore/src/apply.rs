@@ -11,8 +11,8 @@ use journal::{KeyRange, Order, Place, Record, StoreError, ViewBatch, ViewRead};
 use crate::codec::{decoded, encoded};
 use crate::counters::Counters;
 use crate::entry::{
-    BODY_DATA, BodyStored, Entry, FlagsSet, MailboxRow, MessageAppended, MessagesExpunged, MessagesMoved,
-    SubscriptionSet, TransferCommitted, TransferRows,
+    BODY_DATA, BodyStored, Entry, FlagsSet, MailboxCreated, MailboxRow, MessageAppended, MessagesExpunged,
+    MessagesMoved, SubscriptionSet, TransferCommitted, TransferRows,
 };
 use crate::id::TransferId;
 use crate::message_row::Message;
@@ -83,7 +83,9 @@ impl Applier {
             Entry::TransferAborted(aborted) => drop(self.transfer_take(aborted.transfer, batch)),
             Entry::NameRow(row) => batch.put(rows::NAMES, rows::name_key(row.id), encoded(row)),
             Entry::NameRemoved(removed) => batch.remove(rows::NAMES, rows::name_key(removed.id)),
-            Entry::MailboxRow(row) => mailbox(row, batch),
+            Entry::MailboxRow(row) | Entry::MailboxCreated(MailboxCreated { mailbox: row }) => {
+                mailbox(row, batch)
+            }
             Entry::SubscriptionSet(set) => subscription(set, batch),
         }
     }
@@ -134,10 +136,11 @@ impl Marks {
     /// Takes in what a record has used up.
     pub(crate) fn raise(&mut self, entry: &Entry) {
         self.modseq = self.modseq.max(entry.modseq().unwrap_or_default());
-        match entry {
-            Entry::BodyStored(stored) => self.body = self.body.max(stored.body.0),
-            Entry::MailboxRow(row) => self.uid_validity = self.uid_validity.max(row.uid_validity.number()),
-            _ => {}
+        if let Entry::BodyStored(stored) = entry {
+            self.body = self.body.max(stored.body.0);
+        }
+        if let Some(mailbox) = entry.mailbox() {
+            self.uid_validity = self.uid_validity.max(mailbox.uid_validity.number());
         }
     }
 }
@@ -228,5 +231,26 @@ fn subscription(set: &SubscriptionSet, batch: &mut ViewBatch) {
     match set.subscribed {
         true => batch.put(rows::SUBSCRIPTIONS, key, Bytes::new()),
         false => batch.remove(rows::SUBSCRIPTIONS, key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SpecialUse, UidValidity};
+
+    fn mailbox_row() -> MailboxRow {
+        let (id, uid_validity) = (MailboxId(1), UidValidity::new(1).unwrap());
+        MailboxRow { id, uid_validity, special_use: None, created: 0, modseq: ModSeq::new(1), deleted: None }
+    }
+
+    #[test]
+    fn a_change_of_a_mailbox_leaves_its_counters_alone() {
+        let created = Entry::from(MailboxCreated { mailbox: mailbox_row() });
+        assert_eq!(created.counters().len(), 1);
+        let special_use = Some(SpecialUse::Junk);
+        let changed = Entry::from(MailboxRow { special_use, modseq: ModSeq::new(9), ..mailbox_row() });
+        assert!(changed.counters().is_empty());
+        assert_eq!(changed.modseq(), Some(ModSeq::new(9)));
     }
 }

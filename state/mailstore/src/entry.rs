@@ -14,8 +14,9 @@
 //! | 10 | [`TransferAborted`] | a large copy came to nothing |
 //! | 11 | [`NameRow`] | a name of the namespace, new or changed |
 //! | 12 | [`NameRemoved`] | a name is no more |
-//! | 13 | [`MailboxRow`] | a mailbox, new or deleted |
+//! | 13 | [`MailboxRow`] | a mailbox, changed or deleted; says nothing of its counters |
 //! | 14 | [`SubscriptionSet`] | an account subscribed to a name, or no longer |
+//! | 15 | [`MailboxCreated`] | a mailbox, new and empty |
 //!
 //! A record that changes a mailbox carries the mailbox's counters after the change, so that replay counts nothing.
 
@@ -160,9 +161,15 @@ pub(crate) struct MailboxRow {
     pub(crate) special_use: Option<SpecialUse>,
     /// Seconds since 1970.
     pub(crate) created: i64,
-    /// When it was created or deleted.
+    /// When it was created, last changed or deleted.
     pub(crate) modseq: ModSeq,
     pub(crate) deleted: Option<MailboxDeleted>,
+}
+
+/// A mailbox that was not there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MailboxCreated {
+    pub(crate) mailbox: MailboxRow,
 }
 
 /// A mailbox that is out of sight and kept.
@@ -194,6 +201,7 @@ coded_struct!(TransferAborted { transfer });
 coded_struct!(NameRow { id, parent, kind, text, mailbox, modseq });
 coded_struct!(NameRemoved { id, modseq });
 coded_struct!(MailboxRow { id, uid_validity, special_use, created, modseq, deleted });
+coded_struct!(MailboxCreated { mailbox });
 coded_struct!(MailboxDeleted { at, path });
 coded_struct!(SubscriptionSet { owner, path, subscribed });
 
@@ -270,6 +278,7 @@ entries! {
     12 NameRemoved,
     13 MailboxRow,
     14 SubscriptionSet,
+    15 MailboxCreated,
 }
 
 impl Entry {
@@ -284,7 +293,9 @@ impl Entry {
                 vec![(entry.from, entry.from_counters), (entry.to, entry.to_counters)]
             }
             Self::TransferCommitted(entry) => vec![(entry.mailbox, entry.counters)],
-            Self::MailboxRow(row) if row.deleted.is_none() => vec![(row.id, Counters::new(row.modseq))],
+            Self::MailboxCreated(MailboxCreated { mailbox }) => {
+                vec![(mailbox.id, Counters::new(mailbox.modseq))]
+            }
             _ => Vec::new(),
         }
     }
@@ -296,6 +307,14 @@ impl Entry {
             Self::NameRemoved(removed) => Some(removed.modseq),
             Self::MailboxRow(row) => Some(row.modseq),
             _ => self.counters().into_iter().map(|(_, counters)| counters.modseq).max(),
+        }
+    }
+
+    /// The mailbox that the record made, changed or deleted, as it is now.
+    pub(crate) fn mailbox(&self) -> Option<&MailboxRow> {
+        match self {
+            Self::MailboxRow(mailbox) | Self::MailboxCreated(MailboxCreated { mailbox }) => Some(mailbox),
+            _ => None,
         }
     }
 }

@@ -32,6 +32,15 @@ pub enum MailstoreError {
     /// Over `limits::MAILBOX_NAME_BYTES_MAX` or `limits::MAILBOX_DEPTH_MAX`.
     #[error("the mailbox name is too long or too deep")]
     NameTooLong,
+    /// Over `limits::MAILBOXES_PER_ACCOUNT_MAX`.
+    #[error("the account has as many mailbox names as it may have")]
+    MailboxesTooMany,
+    /// Over `limits::SUBSCRIPTIONS_PER_ACCOUNT_MAX`.
+    #[error("the account has as many subscriptions as it may have")]
+    SubscriptionsTooMany,
+    /// Over `limits::COPY_MESSAGES_MAX`.
+    #[error("too many messages for one copy")]
+    CopyTooLarge,
     /// No atom of RFC 3501 9, or over `limits::KEYWORD_BYTES_MAX`.
     #[error("not a keyword")]
     KeywordInvalid,
@@ -77,6 +86,9 @@ impl MailstoreError {
             | Self::HasChildren
             | Self::InboxPermanent
             | Self::RenameImpossible
+            | Self::MailboxesTooMany
+            | Self::SubscriptionsTooMany
+            | Self::CopyTooLarge
             | Self::MessageTooLarge
             | Self::UidsExhausted => Fault::Policy,
             Self::Journal(error) => error.fault(),

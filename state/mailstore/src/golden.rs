@@ -50,13 +50,19 @@ fn groups() -> Vec<(Flags, UidSet)> {
     vec![(flags(), [uid(1), uid(2), uid(9)].into_iter().collect())]
 }
 
+fn mailbox_row() -> MailboxRow {
+    let (id, uid_validity) = (MailboxId(0x11), UidValidity::new(77).unwrap());
+    let (modseq, special_use) = (ModSeq::new(9), Some(SpecialUse::Junk));
+    MailboxRow { id, uid_validity, special_use, created: 5, modseq, deleted: None }
+}
+
 /// One of each kind.
 fn entries() -> Vec<Entry> {
     let (mailbox, transfer) = (MailboxId(0x11), TransferId(0x22));
     let counters = counters(9);
     let thread_keys = ThreadKeys { message_ids: vec![[1; 16]], subject: [2; 8] };
     let deleted = Some(MailboxDeleted { at: 6, path: path() });
-    let (created, modseq, special_use) = (5, ModSeq::new(9), Some(SpecialUse::Junk));
+    let modseq = ModSeq::new(9);
     vec![
         BodyStored {
             body: BodyId(42),
@@ -91,16 +97,9 @@ fn entries() -> Vec<Entry> {
         }
         .into(),
         NameRemoved { id: NameId(1), modseq }.into(),
-        MailboxRow {
-            id: mailbox,
-            uid_validity: UidValidity::new(77).unwrap(),
-            special_use,
-            created,
-            modseq,
-            deleted,
-        }
-        .into(),
+        MailboxRow { deleted, ..mailbox_row() }.into(),
         SubscriptionSet { owner: NameId(0x33), path: path(), subscribed: true }.into(),
+        MailboxCreated { mailbox: mailbox_row() }.into(),
     ]
 }
 
@@ -122,6 +121,9 @@ fn records_are_written_in_the_form_of_version_1() {
         .map(Entry::record)
         .map(|record| format!("{} {}\n", record.kind, hex(&record.bytes)))
         .collect();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/golden.txt"), written.concat()).unwrap();
+    }
     assert_eq!(written.concat(), VERSION_1);
 }
 

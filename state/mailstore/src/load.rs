@@ -9,6 +9,7 @@ use crate::codec::decoded;
 use crate::counters::Counters;
 use crate::id::MailboxId;
 use crate::message_row::Message;
+use crate::namespace::Namespace;
 use crate::rows::{self, ChangeKind, ChangeRow, FixedRow, StateRow};
 use crate::{Flags, MailboxSnapshot, ModSeq, Uid, UidSet, UidValidity};
 
@@ -21,16 +22,21 @@ pub(crate) fn counters(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Option
     row.map(|row| sound(view, mailbox, decoded(&row)?)).transpose()
 }
 
-/// The counters of all mailboxes, compared with their records.
-pub(crate) fn counters_all(view: &dyn ViewRead) -> Result<HashMap<MailboxId, Counters>, StoreError> {
-    let rows = view.scan(rows::COUNTERS, KeyRange::all(), Order::Forward)?;
-    rows.map(|row| {
+/// The counters of all mailboxes that have not been deleted, compared with their records.
+pub(crate) fn counters_all(
+    view: &dyn ViewRead,
+    names: &Namespace,
+) -> Result<HashMap<MailboxId, Counters>, StoreError> {
+    let mut all = HashMap::new();
+    for row in view.scan(rows::COUNTERS, KeyRange::all(), Order::Forward)? {
         let (key, row) = row?;
         let id = key.first_chunk().ok_or(DecodeError::Invalid("key of counters"))?;
         let mailbox = MailboxId(u64::from_be_bytes(*id));
-        Ok((mailbox, sound(view, mailbox, decoded(&row)?)?))
-    })
-    .collect()
+        if names.mailbox(mailbox).is_some() {
+            all.insert(mailbox, sound(view, mailbox, decoded(&row)?)?);
+        }
+    }
+    Ok(all)
 }
 
 /// The row of counters is the one that is written most often. If the engine gives an old one, the last change of the

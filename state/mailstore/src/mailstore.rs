@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::bodies::Bodies;
 use crate::command::{Command, Reply};
+use crate::fresh::Fresh;
 use crate::id::TransferId;
 use crate::rows;
 use crate::sequenced::Sequenced;
@@ -44,7 +45,7 @@ impl Mailstore {
         let journal = journal_open(&settings, &disk, &*view)?;
         let shared = Arc::new(Shared::new(view.clone(), settings.snapshot_bytes_max));
         let sequencer = Sequencer::open(
-            Sequenced::new(shared.clone()),
+            Sequenced::new(shared.clone(), Fresh::new()?),
             journal.clone(),
             view.clone(),
             SequencerSettings::new("mailstore"),

@@ -25,13 +25,29 @@ pub(crate) struct Namespace {
     mailboxes: HashMap<MailboxId, MailboxRow>,
     name_of: HashMap<MailboxId, NameId>,
     subscriptions: HashMap<NameId, BTreeSet<MailboxPath>>,
+    /// How many components there are below an account or a domain.
+    counts: HashMap<NameId, usize>,
+}
+
+/// How far the names below a name reach.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Below {
+    /// How many there are.
+    pub(crate) names: usize,
+    /// Levels.
+    pub(crate) depth: usize,
+    /// Bytes of the longest, with its separators.
+    pub(crate) bytes: usize,
 }
 
 impl Namespace {
     pub(crate) fn load(view: &dyn ViewRead) -> Result<Self, StoreError> {
         let mut namespace = Self::default();
         for row in view.scan(rows::NAMES, KeyRange::all(), Order::Forward)? {
-            namespace.name_set(decoded(&row?.1)?);
+            namespace.name_put(decoded(&row?.1)?);
+        }
+        for id in namespace.names.keys().copied().collect::<Vec<_>>() {
+            namespace.count_change(namespace.counted_under(id), 1);
         }
         for row in view.scan(rows::MAILBOXES, KeyRange::all(), Order::Forward)? {
             namespace.mailbox_set(decoded(&row?.1)?);
@@ -49,15 +65,43 @@ impl Namespace {
     pub(crate) fn absorb(&mut self, entry: &Entry) {
         match entry {
             Entry::NameRow(row) => self.name_set(row.clone()),
-            Entry::NameRemoved(removed) => self.name_remove(removed.id),
-            Entry::MailboxRow(row) => self.mailbox_set(row.clone()),
+            Entry::NameRemoved(removed) => {
+                self.count_change(self.counted_under(removed.id), -1);
+                self.name_take(removed.id);
+            }
             Entry::SubscriptionSet(set) => self.subscription_set(set),
             _ => {}
+        }
+        if let Some(mailbox) = entry.mailbox() {
+            self.mailbox_set(mailbox.clone());
         }
     }
 
     fn name_set(&mut self, row: NameRow) {
-        self.name_remove(row.id);
+        let id = row.id;
+        let before = self.counted_under(id);
+        self.name_put(row);
+        let after = self.counted_under(id);
+        if before != after {
+            let names = 1 + self.below(id).names as isize;
+            self.count_change(before, -names);
+            self.count_change(after, names);
+        }
+    }
+
+    /// The account or domain that counts a component as its own.
+    fn counted_under(&self, id: NameId) -> Option<NameId> {
+        self.owner_of(id).filter(|owner| *owner != id)
+    }
+
+    fn count_change(&mut self, owner: Option<NameId>, change: isize) {
+        let Some(owner) = owner else { return };
+        let count = self.counts.entry(owner).or_default();
+        *count = count.saturating_add_signed(change);
+    }
+
+    fn name_put(&mut self, row: NameRow) {
+        self.name_take(row.id);
         self.children.insert((row.parent, row.kind, row.text.clone()), row.id);
         if let Some(mailbox) = row.mailbox {
             self.name_of.insert(mailbox, row.id);
@@ -65,7 +109,7 @@ impl Namespace {
         self.names.insert(row.id, row);
     }
 
-    fn name_remove(&mut self, id: NameId) {
+    fn name_take(&mut self, id: NameId) {
         let Some(row) = self.names.remove(&id) else { return };
         let key = (row.parent, row.kind, row.text);
         if self.children.get(&key) == Some(&id) {
@@ -152,6 +196,36 @@ impl Namespace {
         let owner = (row.kind == NameKind::Owner).then(|| row.text.clone());
         let domain = if owner.is_some() { self.name(row.parent)? } else { row };
         Some(MailboxPath::from_parts(Domain::parse(&domain.text).ok()?, owner, components))
+    }
+
+    /// How many names there are below an account or a domain.
+    pub(crate) fn count(&self, owner: NameId) -> usize {
+        self.counts.get(&owner).copied().unwrap_or_default()
+    }
+
+    /// How many of `components`, from the first on, there are below the domain and owner of `path`.
+    pub(crate) fn depth_known(&self, path: &MailboxPath, components: &[CompactString]) -> usize {
+        let mut at = self.root(path.domain(), path.owner());
+        let known = components.iter().take_while(|text| {
+            at = at.and_then(|at| self.child(at, NameKind::Component, text));
+            at.is_some()
+        });
+        known.count()
+    }
+
+    pub(crate) fn below(&self, id: NameId) -> Below {
+        let mut below = Below::default();
+        let mut waiting = vec![(id, 0, 0)];
+        while let Some((id, depth, bytes)) = waiting.pop() {
+            below.depth = below.depth.max(depth);
+            below.bytes = below.bytes.max(bytes);
+            for child in self.children_of(id) {
+                below.names += 1;
+                let length = self.name(child).map_or(0, |row| row.text.len() + 1);
+                waiting.push((child, depth + 1, bytes + length));
+            }
+        }
+        below
     }
 
     pub(crate) fn has_children(&self, id: NameId) -> bool {

@@ -6,6 +6,7 @@ use address::{AccountName, Domain};
 use compact_str::CompactString;
 
 use crate::MailstoreError;
+use crate::namespace::Below;
 
 /// The name that each account's first mailbox has (RFC 3501 5.1).
 const INBOX: &str = "INBOX";
@@ -79,6 +80,13 @@ impl MailboxPath {
             && self.components.starts_with(&parent.components)
     }
 
+    /// True when names below this one, as far as `below` says, keep to the limits.
+    pub(crate) fn fits_with(&self, below: &Below) -> bool {
+        let bytes = bytes(&self.components) + below.bytes;
+        let depth = self.components.len() + below.depth;
+        bytes <= limits::MAILBOX_NAME_BYTES_MAX && depth <= limits::MAILBOX_DEPTH_MAX
+    }
+
     pub(crate) fn from_parts(
         domain: Domain,
         owner: Option<CompactString>,
@@ -98,15 +106,19 @@ impl fmt::Display for MailboxPath {
 }
 
 fn checked<S: AsRef<str>>(components: &[S]) -> Result<Vec<CompactString>, MailstoreError> {
-    let bytes: usize = components.iter().map(|component| component.as_ref().len() + 1).sum();
     let sound = components.iter().all(|component| is_component(component.as_ref()));
     if components.is_empty() || !sound {
         return Err(MailstoreError::NameInvalid);
     }
-    if bytes > limits::MAILBOX_NAME_BYTES_MAX || components.len() > limits::MAILBOX_DEPTH_MAX {
+    if bytes(components) > limits::MAILBOX_NAME_BYTES_MAX || components.len() > limits::MAILBOX_DEPTH_MAX {
         return Err(MailstoreError::NameTooLong);
     }
     Ok(components.iter().map(|component| component.as_ref().into()).collect())
+}
+
+/// Bytes of a name with its separators.
+fn bytes<S: AsRef<str>>(components: &[S]) -> usize {
+    components.iter().map(|component| component.as_ref().len() + 1).sum()
 }
 
 /// No separator, no list wildcards, no control characters.

@@ -40,7 +40,7 @@ impl Shared {
     pub(crate) fn load(&self) -> Result<(), StoreError> {
         let view = self.view.snapshot();
         let names = Namespace::load(&*view)?;
-        let counters = load::counters_all(&*view)?;
+        let counters = load::counters_all(&*view, &names)?;
         let slot = |row: &MailboxRow| {
             let counters = counters.get(&row.id).copied().unwrap_or_else(|| Counters::new(row.modseq));
             (row.id, Arc::new(Slot::new(row, counters, self.held.clone())))
@@ -59,26 +59,23 @@ impl Shared {
         self.slots.read().get(&mailbox).cloned()
     }
 
-    /// Shows committed changes of names and the mailboxes that came and went with them.
+    /// Shows committed changes of names and the mailboxes that came and went with them. A name that is seen has its
+    /// mailbox.
     pub(crate) fn names_commit(&self, entries: &[Entry]) {
+        let mailboxes = || entries.iter().filter_map(Entry::mailbox);
+        let (mut slots, held) = (self.slots.write(), &self.held);
+        for row in mailboxes().filter(|row| row.deleted.is_none()) {
+            let slot = || Arc::new(Slot::new(row, Counters::new(row.modseq), held.clone()));
+            slots.entry(row.id).or_insert_with(slot);
+        }
+        drop(slots);
         let mut names = self.names.write();
         entries.iter().for_each(|entry| names.absorb(entry));
         drop(names);
-        for entry in entries {
-            if let Entry::MailboxRow(row) = entry {
-                self.mailbox_commit(row);
-            }
-        }
-    }
-
-    fn mailbox_commit(&self, row: &MailboxRow) {
         let mut slots = self.slots.write();
-        if row.deleted.is_some() {
+        for row in mailboxes().filter(|row| row.deleted.is_some()) {
             slots.remove(&row.id).iter().for_each(|slot| slot.delete());
-            return;
         }
-        let slot = || Arc::new(Slot::new(row, Counters::new(row.modseq), self.held.clone()));
-        slots.entry(row.id).or_insert_with(slot);
     }
 
     pub(crate) fn used(&self, slot: &Slot) {

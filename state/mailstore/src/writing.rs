@@ -53,9 +53,17 @@ impl Mailstore {
         self.submit(Command::MailboxDelete(delete)).await.map(drop)
     }
 
-    /// Renames a mailbox and all below it. Of the inbox, the messages go to the new name and the names below it stay
-    /// (RFC 3501 6.3.5).
+    /// Renames a mailbox and all below it. Of the inbox, the messages move to a new mailbox of that name, and the inbox
+    /// and the names below it stay (RFC 3501 6.3.5); in one commit, unless they are more than
+    /// `limits::RENAME_MESSAGES_MAX`.
     pub async fn mailbox_rename(&self, from: &MailboxPath, to: &MailboxPath) -> Result<(), MailstoreError> {
+        if let Some(inbox) = self.mailbox_find(from).filter(|_| from.is_inbox()).and_then(|entry| entry.id) {
+            let uids = self.snapshot(inbox).await?.uids();
+            if uids.len() > limits::RENAME_MESSAGES_MAX && self.mailbox_find(to).is_none() {
+                let mailbox = self.mailbox_create(to, None).await?;
+                return self.move_messages(inbox, uids, mailbox).await.map(drop);
+            }
+        }
         let rename = MailboxRename { from: from.clone(), to: to.clone(), now: now() };
         self.submit(Command::MailboxRename(rename)).await.map(drop)
     }
@@ -197,7 +205,7 @@ impl Mailstore {
     ) -> Result<CopyOutcome, MailstoreError> {
         let store = self.clone();
         let copying = tokio::spawn(async move {
-            let transfer = TransferId(fresh::short(|_| false)?);
+            let transfer = TransferId(fresh::number()? as u64);
             let copied = store.transfer(transfer, from, pieces, to).await;
             if copied.is_err() {
                 store.submit(Command::TransferAbort(transfer)).await?;

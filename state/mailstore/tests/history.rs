@@ -261,11 +261,13 @@ impl History {
     }
 
     fn inbox_renamed(&mut self, to: &'static [&'static str]) {
-        let inbox = self.store.mailbox_find(&path(&["INBOX"])).unwrap().id.unwrap();
-        let before = self.model.names.insert(vec!["INBOX"], Some(inbox)).unwrap();
+        let mailbox = self.store.mailbox_find(&path(to)).unwrap().id.unwrap();
         self.model.add_above(to);
-        self.model.names.insert(to.to_vec(), before);
-        self.model.mail.insert(inbox, Mail::default());
+        self.model.names.insert(to.to_vec(), Some(mailbox));
+        assert!(self.model.mail.insert(mailbox, Mail::default()).is_none(), "a new id");
+        let inbox = self.model.mailbox(0).unwrap();
+        let rows = std::mem::take(&mut self.model.mail.get_mut(&inbox).unwrap().rows);
+        self.model.arrive(mailbox, rows.into_values().collect());
     }
 
     fn claim(&mut self, at: usize) {

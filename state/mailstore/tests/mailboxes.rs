@@ -116,15 +116,28 @@ async fn rename_makes_the_levels_above_and_refuses_what_cannot_be() {
 #[tokio::test]
 async fn renaming_the_inbox_moves_its_messages_and_leaves_it_empty() {
     let mut bench = Bench::new().await;
-    bench.append("one").await;
+    let modseq = bench.append("one").await.modseq();
+    let before = bench.store.status(bench.inbox).await.unwrap();
+    let handle = bench.store.mailbox(bench.inbox).unwrap();
     bench.store.mailbox_create(&path(&["INBOX", "child"]), None).await.unwrap();
+    let operations = bench.disk.operations();
     bench.store.mailbox_rename(&path(&["INBOX"]), &path(&["INBOX", "old"])).await.unwrap();
+    assert!(bench.disk.operations() - operations <= 3, "one write and one sync");
+    let changes = handle.snapshot().await.unwrap();
+    assert_eq!(
+        changes.changes_since(modseq).vanished,
+        Some(support::uids([1])),
+        "who has it selected is told"
+    );
+    bench.append("two").await;
     bench.reopen();
     assert_eq!(names(&bench), ["INBOX", "INBOX/child", "INBOX/old"]);
     let inbox = bench.store.mailbox_find(&path(&["inbox"])).unwrap().id.unwrap();
+    assert_eq!(inbox, bench.inbox);
     let old = bench.store.mailbox_find(&path(&["INBOX", "old"])).unwrap().id.unwrap();
-    assert_eq!((bench.uids(inbox).await, bench.uids(old).await), (vec![], vec![1]));
+    assert_eq!((bench.uids(inbox).await, bench.uids(old).await), (vec![2], vec![1]));
     let status = (bench.store.status(inbox).await.unwrap(), bench.store.status(old).await.unwrap());
+    assert_eq!(status.0.uid_validity, before.uid_validity);
     assert_ne!(status.0.uid_validity, status.1.uid_validity);
     bench.check();
 }
@@ -151,4 +164,60 @@ async fn accounts_of_different_domains_have_different_mailboxes() {
     bench.append_to(other, &support::message("one"), mailstore::Flags::EMPTY).await;
     assert_eq!(bench.uids(bench.inbox).await, Vec::<u32>::new());
     assert_eq!(bench.store.mailbox_list(&elsewhere).len(), 1);
+}
+
+#[tokio::test]
+async fn rename_makes_no_name_deeper_or_longer_than_create_does() {
+    let bench = Bench::new().await;
+    let rename = async |from: &[&str], to: &[&str]| bench.store.mailbox_rename(&path(from), &path(to)).await;
+    let deep = vec!["d"; limits::MAILBOX_DEPTH_MAX];
+    bench.store.mailbox_create(&path(&deep), None).await.unwrap();
+    assert!(matches!(rename(&["d"], &["x", "y"]).await, Err(MailstoreError::NameTooLong)));
+    rename(&["d"], &["e"]).await.unwrap();
+    let long = "n".repeat(limits::MAILBOX_NAME_BYTES_MAX / 2);
+    bench.store.mailbox_create(&path(&["a", &long]), None).await.unwrap();
+    assert!(matches!(rename(&["a"], &[&long]).await, Err(MailstoreError::NameTooLong)));
+    rename(&["a"], &["b"]).await.unwrap();
+    bench.check();
+}
+
+#[tokio::test]
+async fn mailboxes_of_an_account_are_limited_and_room_comes_back() {
+    let mut bench = Bench::new().await;
+    let names_max = limits::MAILBOXES_PER_ACCOUNT_MAX;
+    let create = async |bench: &Bench, name: &[&str]| bench.store.mailbox_create(&path(name), None).await;
+    for number in 0..(names_max - 1) / 50 {
+        let mut deep = vec!["d".to_owned(); 50];
+        deep[0] = format!("d{number}");
+        let deep: Vec<_> = deep.iter().map(String::as_str).collect();
+        create(&bench, &deep).await.unwrap();
+    }
+    for number in 0..(names_max - 1) % 50 {
+        create(&bench, &[&format!("s{number}")]).await.unwrap();
+    }
+    assert_eq!(bench.store.mailbox_list(&alice()).len(), names_max);
+    assert!(matches!(create(&bench, &["more"]).await, Err(MailstoreError::MailboxesTooMany)));
+    bench.reopen();
+    let over = bench.store.mailbox_rename(&path(&["s0"]), &path(&["new", "s0"])).await;
+    assert!(matches!(over, Err(MailstoreError::MailboxesTooMany)), "the level above would be one more");
+    bench.store.mailbox_rename(&path(&["s0"]), &path(&["t0"])).await.unwrap();
+    create(&bench, &["d0"]).await.expect("a name that is there needs no room");
+    bench.store.mailbox_delete(&path(&["s1"])).await.unwrap();
+    create(&bench, &["more"]).await.unwrap();
+    let elsewhere = address::AccountName::parse("bob@example.org").unwrap();
+    bench.store.account_ensure(&elsewhere).await.unwrap();
+}
+
+#[tokio::test]
+async fn subscriptions_of_an_account_are_limited() {
+    let bench = Bench::new().await;
+    let name = |number: usize| path(&["s", &number.to_string()]);
+    for number in 1..limits::SUBSCRIPTIONS_PER_ACCOUNT_MAX {
+        bench.store.subscribe(&alice(), &name(number)).await.unwrap();
+    }
+    let over = bench.store.subscribe(&alice(), &name(0)).await;
+    assert!(matches!(over, Err(MailstoreError::SubscriptionsTooMany)));
+    bench.store.subscribe(&alice(), &name(1)).await.expect("it is there");
+    bench.store.unsubscribe(&alice(), &name(1)).await.unwrap();
+    bench.store.subscribe(&alice(), &name(0)).await.unwrap();
 }

@@ -5,7 +5,6 @@ use journal::{Record, Staged};
 use crate::command::Append;
 use crate::counters::Counters;
 use crate::entry::{BODY_DATA, Entry, MessageAppended, ThreadKeys};
-use crate::fresh;
 use crate::id::NameId;
 use crate::message_row::Message;
 use crate::outcome::Allocated;
@@ -25,7 +24,7 @@ impl Sequenced {
         let mailbox = append.mailbox;
         let (owner, uid_validity) = self.placed(mailbox)?;
         let (uid, counters) = self.uids_take(mailbox, 1)?;
-        let email_id = EmailId(fresh::number()?);
+        let email_id = EmailId(self.fresh.number());
         let thread_id = self.thread(owner, &append.prepared.thread_keys, email_id)?;
         let modseq = self.modseq_next();
         let size = append.prepared.stored.size;

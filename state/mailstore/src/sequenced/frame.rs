@@ -42,9 +42,11 @@ impl Frame {
                 let keys = rows::thread_row_keys(appended.owner, &appended.thread_keys);
                 self.threads.extend(keys.map(|key| (key, appended.message.thread_id)));
             }
-            Entry::NameRow(_) | Entry::NameRemoved(_) | Entry::MailboxRow(_) | Entry::SubscriptionSet(_) => {
-                self.names.push(entry);
-            }
+            Entry::NameRow(_)
+            | Entry::NameRemoved(_)
+            | Entry::MailboxCreated(_)
+            | Entry::MailboxRow(_)
+            | Entry::SubscriptionSet(_) => self.names.push(entry),
             _ => {}
         }
     }

@@ -16,6 +16,7 @@ use crate::apply::Applier;
 use crate::command::{Command, Reply};
 use crate::counters::Counters;
 use crate::entry::Entry;
+use crate::fresh::Fresh;
 use crate::load;
 use crate::namespace::Namespace;
 use crate::outcome::{Allocated, Appended};
@@ -35,6 +36,7 @@ pub(crate) struct Sequenced {
     /// Records below are in `names`, `counters` and `marks`.
     absorbed: Lsn,
     frame: Frame,
+    fresh: Fresh,
 }
 
 /// The answer to a command, lacking only the proof that it is durable.
@@ -47,7 +49,7 @@ pub(crate) enum Pending {
 type MailboxChange = (MailboxId, Change, Counters);
 
 impl Sequenced {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, fresh: Fresh) -> Self {
         Self {
             shared,
             applier: Applier::default(),
@@ -56,6 +58,7 @@ impl Sequenced {
             marks: Marks::default(),
             absorbed: Lsn::ZERO,
             frame: Frame::default(),
+            fresh,
         }
     }
 
@@ -75,6 +78,9 @@ impl Sequenced {
     fn absorb(&mut self, entry: &Entry) {
         self.marks.raise(entry);
         self.counters.extend(entry.counters());
+        if let Some(deleted) = entry.mailbox().filter(|mailbox| mailbox.deleted.is_some()) {
+            self.counters.remove(&deleted.id);
+        }
         self.names.absorb(entry);
     }
 
@@ -132,7 +138,7 @@ impl Store for Sequenced {
         self.applier = Applier::load(view)?;
         self.marks = self.applier.marks();
         self.names = Namespace::load(view)?;
-        self.counters = load::counters_all(view)?;
+        self.counters = load::counters_all(view, &self.names)?;
         let modseq = self.counters.values().map(|counters| counters.modseq).max().unwrap_or_default();
         if modseq > self.marks.modseq {
             tracing::error!(marks = %self.marks.modseq, counters = %modseq, "modseq of the view is behind its records");
@@ -181,3 +187,6 @@ impl Store for Sequenced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::entry::{Entry, MessagesCopied, MessagesMoved, TransferAborted, Transf
 use crate::id::TransferId;
 use crate::message_row::Message;
 use crate::snapshot::Change;
-use crate::{CopyOutcome, MailboxId, MailstoreError, ModSeq, UidSet, UidValidity};
+use crate::{CopyOutcome, MailboxId, MailstoreError, MessageRow, ModSeq, UidSet, UidValidity};
 
 use super::Sequenced;
 
@@ -22,7 +22,7 @@ struct Arriving {
 impl Sequenced {
     pub(super) fn copy(&mut self, copy: &Copy, staged: &mut Staged) -> Result<CopyOutcome, MailstoreError> {
         let uid_validity = self.uid_validity(copy.to)?;
-        let messages = self.messages_saved(copy.from, &copy.uids, copy.now)?;
+        let messages = self.messages_saved(copy.from, Some(&copy.uids), copy.now)?;
         if messages.is_empty() {
             return Ok(CopyOutcome::nothing(uid_validity));
         }
@@ -42,21 +42,33 @@ impl Sequenced {
         staged: &mut Staged,
     ) -> Result<CopyOutcome, MailstoreError> {
         let uid_validity = self.uid_validity(copy.to)?;
-        let before = self.messages_saved(copy.from, &copy.uids, copy.now)?;
-        if before.is_empty() {
+        let messages = self.messages_saved(copy.from, Some(&copy.uids), copy.now)?;
+        if messages.is_empty() {
             return Ok(CopyOutcome::nothing(uid_validity));
         }
-        let source = uids(&before);
-        let from_counters = self.leaving(copy.from, &before)?;
-        let Arriving { messages, counters } = self.arriving(copy.to, before)?;
-        let to_counters = if copy.from == copy.to { left(counters, &messages) } else { counters };
+        self.messages_move(copy.from, copy.to, messages, staged)
+    }
+
+    /// Moves these messages of `from`.
+    pub(super) fn messages_move(
+        &mut self,
+        from: MailboxId,
+        to: MailboxId,
+        messages: Vec<Message>,
+        staged: &mut Staged,
+    ) -> Result<CopyOutcome, MailstoreError> {
+        let uid_validity = self.uid_validity(to)?;
+        let source = uids(&messages);
+        let from_counters = self.leaving(from, &messages)?;
+        let Arriving { messages, counters } = self.arriving(to, messages)?;
+        let to_counters = if from == to { left(counters, &messages) } else { counters };
         let outcome = CopyOutcome::new(uid_validity, source.clone(), uids(&messages), to_counters.modseq);
         let changes = vec![
-            (copy.from, Change::Expunge(source.clone()), from_counters),
-            (copy.to, Change::Append(messages.clone()), to_counters),
+            (from, Change::Expunge(source.clone()), from_counters),
+            (to, Change::Append(messages.clone()), to_counters),
         ];
         let messages = source.iter().zip(messages).collect();
-        let moved = MessagesMoved { from: copy.from, from_counters, to: copy.to, to_counters, messages };
+        let moved = MessagesMoved { from, from_counters, to, to_counters, messages };
         self.commit_changing(Entry::from(moved), changes, staged);
         Ok(outcome)
     }
@@ -67,7 +79,7 @@ impl Sequenced {
         add: &TransferAdd,
         staged: &mut Staged,
     ) -> Result<UidSet, MailstoreError> {
-        let messages = self.messages_saved(add.from, &add.uids, add.now)?;
+        let messages = self.messages_saved(add.from, Some(&add.uids), add.now)?;
         let uids = uids(&messages);
         if !messages.is_empty() {
             self.commit(TransferRows { transfer: add.transfer, index: add.index, messages }, staged);
@@ -103,15 +115,19 @@ impl Sequenced {
         self.names.mailbox(mailbox).map(|row| row.uid_validity).ok_or(MailstoreError::MailboxUnknown)
     }
 
-    /// The messages with these uids, as if they were saved now (RFC 8514 3).
-    fn messages_saved(
+    /// The messages with these uids, or all, as if they were saved now (RFC 8514 3).
+    pub(super) fn messages_saved(
         &mut self,
         mailbox: MailboxId,
-        uids: &UidSet,
+        uids: Option<&UidSet>,
         now: i64,
     ) -> Result<Vec<Message>, MailstoreError> {
-        let rows = self.messages(mailbox)?.rows_of(uids);
-        Ok(rows.map(|row| Message { save_date: now, ..row.message() }).collect())
+        let snapshot = self.messages(mailbox)?;
+        let saved = |row: MessageRow<'_>| Message { save_date: now, ..row.message() };
+        Ok(match uids {
+            Some(uids) => snapshot.rows_of(uids).map(saved).collect(),
+            None => snapshot.rows().map(saved).collect(),
+        })
     }
 
     fn leaving(&mut self, mailbox: MailboxId, messages: &[Message]) -> Result<Counters, MailstoreError> {
