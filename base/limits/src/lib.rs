@@ -30,8 +30,14 @@ pub const SHUTDOWN_GRACE_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes of one message, headers included (the SIZE that is announced).
 pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes by which a message may outgrow the limit that its sender was told, by the fields that its way here adds.
+pub const TRACE_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of one message in a mail store, whatever a listener takes: sizes in IMAP have 32 bits (RFC 3501 9).
+pub const STORED_MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
 /// Bytes of a body kept in memory; a larger one is streamed to a file of its own.
 pub const BODY_MEMORY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of bodies that a process keeps in memory while they come in; what is over goes to files at once.
+pub const BODIES_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes read from a body file at a time.
 pub const BODY_CHUNK_BYTES: usize = 64 * 1024;
 
@@ -39,6 +45,8 @@ pub const BODY_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Bytes of one header section (all fields of one part).
 pub const HEADER_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a header section that are kept free, where a message comes in, for the fields that its way here adds.
+pub const HEADER_RESERVE_BYTES: usize = 16 * 1024;
 /// Parts of one message that are described; what follows is content of the last part.
 pub const MIME_PARTS_MAX: usize = 1_000;
 /// Depth of nesting that is described; what is deeper is content.
@@ -72,6 +80,9 @@ pub const SMTP_DATA_TIME_MAX: Duration = Duration::from_secs(180);
 pub const SMTP_MESSAGE_TIME_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 /// Received fields after which a message is taken for looping (RFC 5321 6.3).
 pub const HOPS_MAX: usize = 50;
+/// `Delivered-To` fields with one address after which a message to it is taken for looping. One is no loop: it is a
+/// message that was kept and sent again.
+pub const DELIVERIES_MAX: usize = 5;
 /// Failed AUTH commands after which a session is closed.
 pub const AUTH_FAILURES_MAX: u32 = 3;
 
@@ -146,12 +157,20 @@ pub const COPY_MESSAGES_MAX: usize = 500_000;
 pub const KEYWORD_BYTES_MAX: usize = 255;
 /// Keywords of one message.
 pub const KEYWORDS_PER_MESSAGE_MAX: usize = 100;
+/// Bytes of all keywords of one message together.
+pub const KEYWORDS_PER_MESSAGE_BYTES_MAX: usize = 2_048;
+/// Keywords that messages of one mailbox have or had.
+pub const KEYWORDS_PER_MAILBOX_MAX: usize = 500;
 /// Bytes of open mailboxes that a mail store keeps in memory.
 pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes of rendered messages that a mail store keeps in memory.
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Messages that one record of bulk work changes (COPY, MOVE, STORE or EXPUNGE of more goes in several).
 pub const BULK_MESSAGES_MAX: usize = 1_000;
+/// Bytes of the messages, as the mail store keeps track of them, that one record of bulk work changes.
+pub const BULK_MESSAGES_BYTES_MAX: usize = 1024 * 1024;
+/// Changes of more messages than one record has that are in work at once; further ones wait.
+pub const BULK_CHANGES_MAX: usize = 4;
 
 // ---- Addresses and the envelope --------------------------------------------------------------
 
@@ -190,6 +209,8 @@ pub const ALIAS_RECIPIENTS_MAX: usize = 10_000;
 pub const ALIAS_DEPTH_MAX: usize = 16;
 /// Hosts of one MX record set that are looked at.
 pub const MX_HOSTS_MAX: usize = 20;
+/// Hosts of one destination that are given a message in one attempt, each after the one before has put it off.
+pub const MX_SESSIONS_MAX: usize = 3;
 /// Addresses of one destination that are tried in one attempt.
 pub const MX_ADDRESSES_MAX: usize = 10;
 
@@ -209,6 +230,23 @@ pub const SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
 pub const PASSWORD_HASHES_AT_ONCE_MAX: usize = 4;
 /// Logins that wait for a hash; further ones are told to come back.
 pub const PASSWORD_HASHES_WAITING_MAX: usize = 1_000;
+
+/// Logins from one address (an IPv6 /64 is one) that are looked at at one time; further ones wait.
+pub const SIGN_INS_PER_ADDRESS_MAX: usize = 2;
+/// Time that a login waits for others of its address before it is told to come back.
+pub const SIGN_IN_WAIT_TIME_MAX: Duration = Duration::from_secs(30);
+/// Failed logins, from one address or to one account, that cost no delay.
+pub const SIGN_IN_FAILURES_FREE: u32 = 5;
+/// Delay of a login after the first failure that costs one; each further failure doubles it.
+pub const SIGN_IN_DELAY_TIME_MIN: Duration = Duration::from_millis(100);
+/// Delay of a login after many failures.
+pub const SIGN_IN_DELAY_TIME_MAX: Duration = Duration::from_secs(5);
+/// Time after which one failed login is forgiven.
+pub const SIGN_IN_FORGIVEN_TIME: Duration = Duration::from_secs(60);
+/// Failures of an account at an address that it has signed in from, before it is treated as at any other.
+pub const SIGN_IN_FAILURES_KNOWN_MAX: u32 = 10;
+/// Addresses, and accounts, whose logins are remembered; the longest unused is forgotten.
+pub const SIGN_INS_REMEMBERED_MAX: usize = 10_000;
 
 // ---- Directory -------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ impl Applier {
     }
 
     fn transfer_add(&mut self, rows: TransferRows) {
-        self.transfers.entry(rows.transfer).or_default().insert(rows.index, rows.messages);
+        self.transfers.entry(rows.transfer).or_default().insert(rows.index, rows.messages.0);
     }
 
     fn transfer_take(&mut self, transfer: TransferId, batch: &mut ViewBatch) -> Vec<Message> {
@@ -210,7 +210,7 @@ fn all(groups: &[(Flags, UidSet)]) -> UidSet {
 
 /// At the source nothing is left to restore.
 fn move_messages(moved: &MessagesMoved, batch: &mut ViewBatch) {
-    for (uid, message) in &moved.messages {
+    for (uid, message) in moved.messages.iter() {
         let key = rows::message_key(moved.from, *uid);
         batch.remove(rows::MESSAGES, key.clone());
         batch.remove(rows::STATES, key);

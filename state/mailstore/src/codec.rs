@@ -1,5 +1,6 @@
 //! How values are written in records and in rows of the view.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use address::Domain;
@@ -9,7 +10,7 @@ use journal::{DecodeError, Decoder, Encoder, Place};
 
 use crate::counters::Counters;
 use crate::id::{NameId, TransferId};
-use crate::message_row::Message;
+use crate::message_row::{Grouped, Message};
 use crate::{
     BodyId, EmailId, Flags, Keyword, MailboxId, MailboxPath, ModSeq, SpecialUse, ThreadId, Uid, UidSet,
     UidValidity,
@@ -85,7 +86,7 @@ coded_as!(EmailId, [u8; 16], |id| id.0.to_be_bytes(), |bytes| Some(EmailId(u128:
 coded_as!(ThreadId, [u8; 16], |id| id.0.to_be_bytes(), |bytes| Some(ThreadId(u128::from_be_bytes(bytes))));
 coded_as!(SpecialUse, u64, |special| *special as u64, |byte| SpecialUse::from_byte(byte.try_into().ok()?));
 coded_as!(Domain, CompactString, |domain| domain.as_str().into(), |text| Domain::parse(&text).ok());
-coded_as!(Keyword, CompactString, |keyword| keyword.as_str().into(), |text| Keyword::parse(&text).ok());
+coded_as!(Keyword, CompactString, |keyword| keyword.as_str().into(), |text| Some(Keyword::stored(text)));
 
 impl Coded for u64 {
     fn put(&self, encoder: &mut Encoder) {
@@ -251,6 +252,78 @@ impl<T: Coded> Coded for Arc<T> {
     }
 }
 
+/// What is written of a message besides its flags.
+trait Flagged: Sized {
+    fn flags(&self) -> &Flags;
+    fn put_rest(&self, encoder: &mut Encoder);
+    fn take_rest(decoder: &mut Decoder<'_>, flags: Flags) -> Result<Self, DecodeError>;
+}
+
+impl Flagged for Message {
+    fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
+    fn put_rest(&self, encoder: &mut Encoder) {
+        let Self { uid, modseq, flags: _, internal_date, save_date, size, body, email_id, thread_id } = self;
+        (*uid, *modseq).put(encoder);
+        (*internal_date, *save_date).put(encoder);
+        (*size, *body).put(encoder);
+        (*email_id, *thread_id).put(encoder);
+    }
+
+    fn take_rest(decoder: &mut Decoder<'_>, flags: Flags) -> Result<Self, DecodeError> {
+        let (uid, modseq) = Coded::take(decoder)?;
+        let (internal_date, save_date) = Coded::take(decoder)?;
+        let (size, body) = Coded::take(decoder)?;
+        let (email_id, thread_id) = Coded::take(decoder)?;
+        Ok(Self { uid, modseq, flags, internal_date, save_date, size, body, email_id, thread_id })
+    }
+}
+
+impl Flagged for (Uid, Message) {
+    fn flags(&self) -> &Flags {
+        &self.1.flags
+    }
+
+    fn put_rest(&self, encoder: &mut Encoder) {
+        self.0.put(encoder);
+        self.1.put_rest(encoder);
+    }
+
+    fn take_rest(decoder: &mut Decoder<'_>, flags: Flags) -> Result<Self, DecodeError> {
+        Ok((Uid::take(decoder)?, Message::take_rest(decoder, flags)?))
+    }
+}
+
+/// Each set of flags once, then the messages, each with the number of its set.
+impl<T: Flagged> Coded for Grouped<T> {
+    fn put(&self, encoder: &mut Encoder) {
+        let mut numbers = HashMap::new();
+        let mut sets: Vec<Flags> = Vec::new();
+        for message in self.iter() {
+            numbers.entry(message.flags()).or_insert_with(|| {
+                sets.push(message.flags().clone());
+                sets.len() as u64 - 1
+            });
+        }
+        sets.put(encoder);
+        encoder.list(self, |encoder, message| {
+            encoder.uint(numbers[message.flags()]);
+            message.put_rest(encoder);
+        });
+    }
+
+    fn take(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let sets = Vec::<Flags>::take(decoder)?;
+        let messages = decoder.list(|decoder| {
+            let flags = usize::try_from(decoder.uint()?).ok().and_then(|number| sets.get(number));
+            T::take_rest(decoder, flags.ok_or(DecodeError::Invalid("number of flags"))?.clone())
+        });
+        messages.map(Grouped)
+    }
+}
+
 coded_struct!(Counters { uid_next, modseq, messages, unseen, deleted, bytes, recent_from });
 coded_struct!(Message { uid, modseq, flags, internal_date, save_date, size, body, email_id, thread_id });
 
@@ -294,10 +367,39 @@ mod tests {
 
         #[test]
         fn any_bytes_decode_or_are_refused(bytes: Vec<u8>) {
-            let _ = decoded::<Vec<Message>>(&bytes);
+            let _ = decoded::<Grouped<Message>>(&bytes);
             let _ = decoded::<UidSet>(&bytes);
             let _ = decoded::<MailboxPath>(&bytes);
         }
+    }
+
+    #[test]
+    fn flags_that_many_messages_have_are_written_once() {
+        let keywords = (0..7).map(|n| Keyword::parse(&format!("{n:0250}")).unwrap());
+        let flags = Flags::new([], keywords).unwrap();
+        let message = |uid: u32| Message {
+            uid: Uid::new(uid).unwrap(),
+            modseq: ModSeq::new(1),
+            flags: flags.clone(),
+            internal_date: 0,
+            save_date: 0,
+            size: 1,
+            body: BodyId(1),
+            email_id: EmailId(1),
+            thread_id: ThreadId(1),
+        };
+        let messages = Grouped((1..=1_000).map(message).collect::<Vec<_>>());
+        let bytes = encoded(&messages);
+        assert!(bytes.len() < 2_048 + 1_000 * 96, "{}", bytes.len());
+        let read = decoded::<Grouped<Message>>(&bytes).unwrap();
+        assert_eq!(read[0].flags.keywords_at(), read[999].flags.keywords_at(), "and held once");
+        assert_eq!(read, messages);
+    }
+
+    #[test]
+    fn a_keyword_of_a_time_with_other_limits_is_read() {
+        let long = Flags::stored(0, vec![Keyword::stored("k".repeat(limits::KEYWORD_BYTES_MAX + 1).into())]);
+        assert_eq!(decoded::<Flags>(&encoded(&long)), Ok(long));
     }
 
     #[test]

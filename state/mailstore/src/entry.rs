@@ -27,7 +27,7 @@ use journal::{DecodeError, Decoder, Encoder, Record, StoreError};
 use crate::codec::{Coded, coded_struct, decoded, encoded};
 use crate::counters::Counters;
 use crate::id::{NameId, TransferId};
-use crate::message_row::Message;
+use crate::message_row::{Grouped, Message};
 use crate::{BodyId, Flags, MailboxId, MailboxPath, ModSeq, SpecialUse, Uid, UidSet, UidValidity};
 
 /// The kind of the record that holds the bytes of a body.
@@ -90,7 +90,7 @@ pub(crate) struct MessagesExpunged {
 pub(crate) struct MessagesCopied {
     pub(crate) mailbox: MailboxId,
     pub(crate) counters: Counters,
-    pub(crate) messages: Vec<Message>,
+    pub(crate) messages: Grouped<Message>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) struct MessagesMoved {
     pub(crate) to: MailboxId,
     pub(crate) to_counters: Counters,
     /// The uid that each message had, and the message as it is now.
-    pub(crate) messages: Vec<(Uid, Message)>,
+    pub(crate) messages: Grouped<(Uid, Message)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(crate) struct TransferRows {
     /// The place of these messages in the transfer.
     pub(crate) index: u32,
     /// With the uids and modseqs that they have where they come from.
-    pub(crate) messages: Vec<Message>,
+    pub(crate) messages: Grouped<Message>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,10 +44,11 @@ pub enum MailstoreError {
     /// No atom of RFC 3501 9, or over `limits::KEYWORD_BYTES_MAX`.
     #[error("not a keyword")]
     KeywordInvalid,
-    /// Over `limits::KEYWORDS_PER_MESSAGE_MAX`.
-    #[error("too many keywords on one message")]
+    /// Over `limits::KEYWORDS_PER_MESSAGE_MAX`, `limits::KEYWORDS_PER_MESSAGE_BYTES_MAX` or
+    /// `limits::KEYWORDS_PER_MAILBOX_MAX`.
+    #[error("too many keywords")]
     KeywordsTooMany,
-    /// Over `limits::MESSAGE_BYTES_MAX`.
+    /// Over `limits::STORED_MESSAGE_BYTES_MAX`.
     #[error("the message is too large")]
     MessageTooLarge,
     /// All 2^32 - 1 uids of the mailbox have been given out.

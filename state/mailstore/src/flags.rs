@@ -62,6 +62,18 @@ impl Keyword {
         &self.0
     }
 
+    /// A keyword that was accepted once, whatever the limits are now.
+    pub(crate) fn stored(text: CompactString) -> Self {
+        Self(text)
+    }
+
+    /// The same for all ways to write the keyword.
+    pub(crate) fn folded(&self) -> CompactString {
+        let mut folded = self.0.clone();
+        folded.make_ascii_lowercase();
+        folded
+    }
+
     fn same(&self, other: &Keyword) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
@@ -90,7 +102,8 @@ impl Flags {
     /// No flags.
     pub const EMPTY: Flags = Flags { system: 0, keywords: None };
 
-    /// These system flags and keywords; fails over `limits::KEYWORDS_PER_MESSAGE_MAX`.
+    /// These system flags and keywords; fails over `limits::KEYWORDS_PER_MESSAGE_MAX` and
+    /// `limits::KEYWORDS_PER_MESSAGE_BYTES_MAX`.
     pub fn new(
         system: impl IntoIterator<Item = SystemFlag>,
         keywords: impl IntoIterator<Item = Keyword>,
@@ -101,7 +114,10 @@ impl Flags {
 
     fn from_parts(system: u8, keywords: Vec<Keyword>) -> Result<Self, MailstoreError> {
         let flags = Self::stored(system, keywords);
-        if flags.keywords().len() > limits::KEYWORDS_PER_MESSAGE_MAX {
+        let bytes: usize = flags.keywords().iter().map(|keyword| keyword.0.len()).sum();
+        if flags.keywords().len() > limits::KEYWORDS_PER_MESSAGE_MAX
+            || bytes > limits::KEYWORDS_PER_MESSAGE_BYTES_MAX
+        {
             return Err(MailstoreError::KeywordsTooMany);
         }
         Ok(flags)
@@ -138,6 +154,20 @@ impl Flags {
     /// True when nothing is set.
     pub fn is_empty(&self) -> bool {
         self.system == 0 && self.keywords.is_none()
+    }
+
+    /// Where the keywords are; the same for flags that share them.
+    pub(crate) fn keywords_at(&self) -> Option<*const Box<[Keyword]>> {
+        self.keywords.as_ref().map(Arc::as_ptr)
+    }
+
+    /// Bytes of memory that the keywords take, about.
+    pub(crate) fn keyword_bytes(&self) -> usize {
+        let keyword = |keyword: &Keyword| {
+            let spilled = if keyword.0.is_heap_allocated() { keyword.0.len() } else { 0 };
+            size_of::<Keyword>() + spilled
+        };
+        self.keywords().iter().map(keyword).sum::<usize>() + usize::from(self.keywords.is_some()) * 32
     }
 
     pub(crate) fn bits(&self) -> u8 {
@@ -247,5 +277,7 @@ mod tests {
         let many: Vec<_> =
             (0..=limits::KEYWORDS_PER_MESSAGE_MAX).map(|n| keyword(&format!("k{n}"))).collect();
         assert!(matches!(Flags::new([], many), Err(MailstoreError::KeywordsTooMany)));
+        let long = (0..=limits::KEYWORDS_PER_MESSAGE_BYTES_MAX / 250).map(|n| keyword(&format!("{n:0250}")));
+        assert!(matches!(Flags::new([], long), Err(MailstoreError::KeywordsTooMany)));
     }
 }

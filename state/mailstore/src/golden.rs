@@ -7,7 +7,7 @@ use journal::Record;
 use crate::counters::Counters;
 use crate::entry::*;
 use crate::id::{NameId, TransferId};
-use crate::message_row::Message;
+use crate::message_row::{Grouped, Message};
 use crate::{
     BodyId, EmailId, Flags, Keyword, MailboxId, MailboxPath, ModSeq, SpecialUse, SystemFlag, ThreadId, Uid,
     UidSet, UidValidity,
@@ -75,16 +75,16 @@ fn entries() -> Vec<Entry> {
         MessageAppended { mailbox, counters, message: message(8), owner: NameId(0x33), thread_keys }.into(),
         FlagsSet { mailbox, counters, groups: groups() }.into(),
         MessagesExpunged { mailbox, counters, at: 6, groups: groups() }.into(),
-        MessagesCopied { mailbox, counters, messages: vec![message(8)] }.into(),
+        MessagesCopied { mailbox, counters, messages: Grouped(vec![message(8), message(9)]) }.into(),
         MessagesMoved {
             from: mailbox,
             from_counters: counters,
             to: MailboxId(0x12),
             to_counters: counters,
-            messages: vec![(uid(2), message(8))],
+            messages: Grouped(vec![(uid(2), message(8))]),
         }
         .into(),
-        TransferRows { transfer, index: 1, messages: vec![message(8)] }.into(),
+        TransferRows { transfer, index: 1, messages: Grouped(vec![message(8), message(9)]) }.into(),
         TransferCommitted { transfer, mailbox, counters, uid_first: uid(300) }.into(),
         TransferAborted { transfer }.into(),
         NameRow {

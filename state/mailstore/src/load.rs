@@ -11,10 +11,8 @@ use crate::id::MailboxId;
 use crate::message_row::Message;
 use crate::namespace::Namespace;
 use crate::rows::{self, ChangeKind, ChangeRow, FixedRow, StateRow};
+use crate::snapshot::{VANISHED_MAX, VANISHED_RUNS_MAX};
 use crate::{Flags, MailboxSnapshot, ModSeq, Uid, UidSet, UidValidity};
-
-/// Changes that are looked through for expunges when a mailbox is opened.
-const CHANGES_MAX: usize = 1_000;
 
 /// The counters of a mailbox, compared with its records.
 pub(crate) fn counters(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Option<Counters>, StoreError> {
@@ -140,16 +138,17 @@ fn checked(mailbox: MailboxId, counters: Counters, messages: &[Message]) -> Coun
 /// Expunges of the last changes, ascending, and the modseq above which they are complete.
 fn vanished(view: &dyn ViewRead, mailbox: MailboxId) -> Result<(Vec<(ModSeq, UidSet)>, ModSeq), StoreError> {
     let range = KeyRange::prefix(&rows::mailbox_key(mailbox));
-    let mut vanished = Vec::new();
+    let (mut vanished, mut runs) = (Vec::new(), 0);
     for (seen, row) in view.scan(rows::CHANGES, range, Order::Reverse)?.enumerate() {
         let (key, row): (Bytes, Bytes) = row?;
         let modseq = rows::change_key_modseq(&key)?;
-        if seen == CHANGES_MAX {
+        if seen == VANISHED_MAX || runs > VANISHED_RUNS_MAX {
             vanished.reverse();
             return Ok((vanished, modseq));
         }
         let change: ChangeRow = decoded(&row)?;
         if change.kind == ChangeKind::Gone {
+            runs += change.uids.runs().count();
             vanished.push((modseq, change.uids));
         }
     }

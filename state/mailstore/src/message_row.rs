@@ -17,3 +17,15 @@ pub(crate) struct Message {
     pub(crate) email_id: EmailId,
     pub(crate) thread_id: ThreadId,
 }
+
+/// Messages whose flags are written as groups, so that a long list of keywords is written once and not with each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grouped<T>(pub(crate) Vec<T>);
+
+impl<T> std::ops::Deref for Grouped<T> {
+    type Target = Vec<T>;
+
+    fn deref(&self) -> &Vec<T> {
+        &self.0
+    }
+}

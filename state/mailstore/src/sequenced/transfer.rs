@@ -7,7 +7,7 @@ use crate::command::{Copy, TransferAdd, TransferCommit};
 use crate::counters::Counters;
 use crate::entry::{Entry, MessagesCopied, MessagesMoved, TransferAborted, TransferCommitted, TransferRows};
 use crate::id::TransferId;
-use crate::message_row::Message;
+use crate::message_row::{Grouped, Message};
 use crate::snapshot::Change;
 use crate::{CopyOutcome, MailboxId, MailstoreError, MessageRow, ModSeq, UidSet, UidValidity};
 
@@ -30,7 +30,7 @@ impl Sequenced {
         let Arriving { messages, counters } = self.arriving(copy.to, messages)?;
         let outcome = CopyOutcome::new(uid_validity, source, uids(&messages), counters.modseq);
         let changes = vec![(copy.to, Change::Append(messages.clone()), counters)];
-        let copied = MessagesCopied { mailbox: copy.to, counters, messages };
+        let copied = MessagesCopied { mailbox: copy.to, counters, messages: Grouped(messages) };
         self.commit_changing(Entry::from(copied), changes, staged);
         Ok(outcome)
     }
@@ -67,7 +67,7 @@ impl Sequenced {
             (from, Change::Expunge(source.clone()), from_counters),
             (to, Change::Append(messages.clone()), to_counters),
         ];
-        let messages = source.iter().zip(messages).collect();
+        let messages = Grouped(source.iter().zip(messages).collect());
         let moved = MessagesMoved { from, from_counters, to, to_counters, messages };
         self.commit_changing(Entry::from(moved), changes, staged);
         Ok(outcome)
@@ -82,7 +82,10 @@ impl Sequenced {
         let messages = self.messages_saved(add.from, Some(&add.uids), add.now)?;
         let uids = uids(&messages);
         if !messages.is_empty() {
-            self.commit(TransferRows { transfer: add.transfer, index: add.index, messages }, staged);
+            self.commit(
+                TransferRows { transfer: add.transfer, index: add.index, messages: Grouped(messages) },
+                staged,
+            );
         }
         Ok(uids)
     }

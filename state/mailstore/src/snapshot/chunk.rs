@@ -1,6 +1,7 @@
 //! A few hundred messages as columns.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 use crate::message_row::Message;
 use crate::{BodyId, EmailId, Flags, ModSeq, ThreadId, Uid};
@@ -11,8 +12,8 @@ pub(super) const CHUNK_ROWS: usize = 256;
 /// Rows below which a chunk is joined to its neighbour after an expunge.
 const CHUNK_ROWS_FEW: usize = CHUNK_ROWS / 4;
 
-/// Bytes that one row takes, without keywords, which rows share.
-pub(super) const ROW_BYTES: usize = 92;
+/// Bytes that one row takes, without keywords.
+const ROW_BYTES: usize = 92;
 
 /// Messages in ascending order of uid. What never changes and what STORE changes are shared apart.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,8 @@ struct State {
     flags: Vec<Flags>,
     /// The largest modseq that any row ever had.
     modseq_max: ModSeq,
+    /// Counted when it is asked for, after a change.
+    keyword_bytes: OnceLock<usize>,
 }
 
 /// One message of a snapshot, borrowed from it.
@@ -99,6 +102,11 @@ impl Chunk {
         self.state.modseq_max
     }
 
+    /// Bytes of memory, about; keywords that rows share are counted once.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.len() * ROW_BYTES + *self.state.keyword_bytes.get_or_init(|| self.state.keyword_bytes_count())
+    }
+
     /// The place of a uid in the chunk.
     pub(super) fn find(&self, uid: Uid) -> Option<usize> {
         self.fixed.uid.binary_search(&uid).ok()
@@ -140,6 +148,7 @@ impl Chunk {
         let state = Arc::make_mut(&mut self.state);
         state.flags[at] = flags;
         state.modseq[at] = modseq;
+        state.keyword_bytes.take();
         state.modseq_max = state.modseq_max.max(modseq);
     }
 
@@ -176,7 +185,14 @@ impl Chunk {
 }
 
 impl State {
+    fn keyword_bytes_count(&self) -> usize {
+        let mut known = HashSet::new();
+        let first = |flags: &&Flags| flags.keywords_at().is_some_and(|at| known.insert(at));
+        self.flags.iter().filter(first).map(Flags::keyword_bytes).sum()
+    }
+
     fn push(&mut self, modseq: ModSeq, flags: Flags) {
+        self.keyword_bytes.take();
         self.modseq.push(modseq);
         self.flags.push(flags);
         self.modseq_max = self.modseq_max.max(modseq);

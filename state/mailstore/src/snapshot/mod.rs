@@ -12,10 +12,16 @@ use std::sync::Arc;
 use crate::counters::Counters;
 use crate::message_row::Message;
 use crate::{MailboxId, MailboxStatus, ModSeq, SystemFlag, Uid, UidSet, UidValidity};
-use chunk::{Chunk, ROW_BYTES};
+use chunk::Chunk;
 
 /// Expunges that a snapshot remembers; older ones are told by comparing uids.
-const VANISHED_MAX: usize = 1_000;
+pub(crate) const VANISHED_MAX: usize = 1_000;
+
+/// Runs of uids in them.
+pub(crate) const VANISHED_RUNS_MAX: usize = 20_000;
+
+/// Bytes of one run of uids.
+const RUN_BYTES: usize = 8;
 
 /// The messages of a mailbox at one modseq. Borrow it for the length of a command: what it holds is not freed before.
 #[derive(Debug, Clone)]
@@ -28,6 +34,8 @@ pub struct MailboxSnapshot {
     starts: Vec<u32>,
     /// What was expunged at which modseq, ascending.
     vanished: Arc<Vec<(ModSeq, UidSet)>>,
+    /// Runs of uids in `vanished`.
+    vanished_runs: usize,
     /// `vanished` is complete above this modseq.
     vanished_floor: ModSeq,
 }
@@ -146,7 +154,9 @@ impl MailboxSnapshot {
 
     /// Bytes of memory, about.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.len() as usize * ROW_BYTES + 256
+        let rows: usize = self.chunks.iter().map(Chunk::memory_bytes).sum();
+        let vanished = self.vanished.len() * size_of::<(ModSeq, UidSet)>() + self.vanished_runs * RUN_BYTES;
+        rows + vanished + 256
     }
 
     fn vanished_since(&self, modseq: ModSeq) -> Option<UidSet> {
@@ -206,6 +216,7 @@ impl MailboxSnapshot {
             chunks: Vec::new(),
             starts: Vec::new(),
             vanished: Arc::default(),
+            vanished_runs: 0,
             vanished_floor,
         };
         messages.into_iter().for_each(|message| snapshot.push(message));
@@ -215,6 +226,7 @@ impl MailboxSnapshot {
 
     /// Remembers earlier expunges, ascending and complete above `floor`.
     pub(crate) fn remembering(mut self, vanished: Vec<(ModSeq, UidSet)>, floor: ModSeq) -> Self {
+        self.vanished_runs = runs(&vanished);
         self.vanished = Arc::new(vanished);
         self.vanished_floor = floor;
         self
@@ -280,10 +292,12 @@ impl MailboxSnapshot {
 
     fn vanished_add(&mut self, modseq: ModSeq, uids: UidSet) {
         let vanished = Arc::make_mut(&mut self.vanished);
+        self.vanished_runs += uids.runs().count();
         vanished.push((modseq, uids));
-        if vanished.len() > VANISHED_MAX {
-            let dropped = vanished.drain(..VANISHED_MAX / 2).map(|(at, _)| at).max();
+        while vanished.len() > VANISHED_MAX || self.vanished_runs > VANISHED_RUNS_MAX {
+            let dropped = vanished.drain(..vanished.len().div_ceil(2)).map(|(at, _)| at).max();
             self.vanished_floor = dropped.unwrap_or(self.vanished_floor);
+            self.vanished_runs = runs(vanished);
         }
     }
 
@@ -295,6 +309,10 @@ impl MailboxSnapshot {
             start += chunk.len() as u32;
         }
     }
+}
+
+fn runs(vanished: &[(ModSeq, UidSet)]) -> usize {
+    vanished.iter().map(|(_, uids)| uids.runs().count()).sum()
 }
 
 #[cfg(test)]

@@ -175,3 +175,39 @@ fn what_is_further_back_than_remembered_is_said_to_be_unknown() {
     let recent = snapshot.changes_since(ModSeq::new(VANISHED_MAX as u64)).vanished.unwrap();
     assert_eq!(recent.len(), 2);
 }
+
+#[test]
+fn keywords_are_a_part_of_the_memory_that_is_counted() {
+    let mut snapshot = snapshot(200);
+    let plain = snapshot.memory_bytes();
+    let keywords =
+        |salt: u32| (0..7).map(move |n| crate::Keyword::parse(&format!("{:0250}", salt * 10 + n)).unwrap());
+    let one = Flags::new([], keywords(0)).unwrap();
+    let all = (1..=200).map(uid).collect::<UidSet>();
+    snapshot.apply(&Change::Flags(vec![(one, all)]), counters(201, 2, 200));
+    let shared = snapshot.memory_bytes();
+    assert!((1_700..4_000).contains(&(shared - plain)), "those that are shared are counted once");
+    let own = (1..=200).map(|n| (Flags::new([], keywords(n)).unwrap(), [uid(n)].into_iter().collect()));
+    snapshot.apply(&Change::Flags(own.collect()), counters(201, 3, 200));
+    assert!(snapshot.memory_bytes() - plain > 200 * 1_700);
+}
+
+#[test]
+fn the_history_of_expunges_is_counted_and_limited_by_runs() {
+    let count = VANISHED_RUNS_MAX as u32 * 2 + 2_000;
+    let mut snapshot = snapshot(count);
+    let before = snapshot.memory_bytes();
+    let (mut modseq, mut left) = (2, count);
+    let even: Vec<u32> = (1..=count).filter(|number| number % 2 == 0).collect();
+    for piece in even.chunks(1_000) {
+        left -= piece.len() as u32;
+        let uids = piece.iter().copied().map(uid).collect();
+        snapshot.apply(&Change::Expunge(uids), counters(count + 1, modseq, left as usize));
+        modseq += 1;
+        let history = snapshot.memory_bytes() + (count - left) as usize * 92 - before;
+        assert!(history <= VANISHED_RUNS_MAX * RUN_BYTES + 10_000, "{history}");
+    }
+    assert_eq!(snapshot.changes_since(ModSeq::new(1)).vanished, None, "the oldest are forgotten");
+    let last = snapshot.changes_since(ModSeq::new(modseq - 2)).vanished;
+    assert!(last.is_some_and(|uids| !uids.is_empty()));
+}
