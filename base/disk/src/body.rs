@@ -100,9 +100,15 @@ impl Body {
         Chunks { body: self.clone(), offset: 0, bytes: bytes.max(1) }
     }
 
-    /// Writes it to a new file, durably: the bytes, then the name. Returns its length.
+    /// Writes it to a new file, durably: the bytes, then the name. Returns its length. After an error no file is left.
     pub fn save(&self, disk: &dyn Disk, path: &Path) -> io::Result<u64> {
         let file = disk.open(path, OpenMode::CreateNew)?;
+        let saved = self.save_to(&*file, disk, path);
+        // The file is nobody's yet; an error is told once, the first one.
+        saved.inspect_err(|_| drop(disk.remove(path)))
+    }
+
+    fn save_to(&self, file: &dyn File, disk: &dyn Disk, path: &Path) -> io::Result<u64> {
         let mut offset = 0;
         for chunk in self.chunks(limits::BODY_CHUNK_BYTES) {
             let chunk = chunk?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,23 @@ fn body(disk: &Arc<FaultDisk>, pieces: &[&[u8]], memory_bytes_max: usize) -> Bod
 
 fn chunks(body: &Body, bytes: usize) -> Vec<u8> {
     body.chunks(bytes).map(|chunk| chunk.unwrap()).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn a_body_that_cannot_be_saved_leaves_no_file() {
+    let body = Body::from_bytes(vec![b'x'; 300_000]);
+    for n in 1.. {
+        let disk = FaultDisk::new();
+        disk.create_dir(Path::new("/bodies")).unwrap();
+        disk.fail_nth(n, ErrorKind::StorageFull);
+        let saved = body.save(&disk, Path::new("/bodies/one"));
+        disk.heal();
+        if saved.is_ok() {
+            assert!(n > 5, "the faults must reach the work");
+            break;
+        }
+        assert!(disk.list(Path::new("/bodies")).unwrap().is_empty(), "fault {n}");
+    }
 }
 
 #[test]
