@@ -413,11 +413,8 @@ impl<S: Store> Worker<S> {
         let _guard = EndGuard(self.queue.clone());
         metrics::gauge!("tartan_store_failed", "store" => self.settings.name).set(0.0);
         while let Some(waiting) = self.queue.wait() {
-            if let Err(error) = self.round(waiting) {
-                tracing::error!(store = self.settings.name, %error, "the store has failed and takes no more commands");
-                // The mark at the end of a term would vouch for what was never synced; a failed journal writes none.
-                let _ = self.journal.close();
-                return self.queue.fail(error);
+            if let Err((held, error)) = self.round(waiting) {
+                return self.fail(held, error);
             }
         }
         let ended = self.view.sync().map_err(SequencerError::from).and_then(|()| Ok(self.journal.close()?));
@@ -427,7 +424,7 @@ impl<S: Store> Worker<S> {
     }
 
     /// One frame: the `usual` commands that wait, as far as their records fit, and some of the bulk work behind it.
-    fn round(&mut self, usual: usize) -> Result<(), SequencerError> {
+    fn round(&mut self, usual: usize) -> Result<(), (Vec<Held<S>>, SequencerError)> {
         let mut staged = Staged::new(self.journal.lsn_next());
         let mut held = Vec::new();
         while held.len() < usual
@@ -446,9 +443,18 @@ impl<S: Store> Worker<S> {
         }
         match self.commit(&staged) {
             Ok(synced) => self.release(held, &synced),
-            Err(error) => return Err(refuse(held, error)),
+            Err(error) => return Err((held, error)),
         }
         Ok(())
+    }
+
+    /// Ends for good. Who hears that its command failed finds the store failed.
+    fn fail(&self, held: Vec<Held<S>>, error: SequencerError) {
+        tracing::error!(store = self.settings.name, %error, "the store has failed and takes no more commands");
+        // The mark at the end of a term would vouch for what was never synced; a failed journal writes none.
+        let _ = self.journal.close();
+        self.queue.fail(error.clone());
+        held.into_iter().for_each(|held| drop(held.answer.send(Err(error.clone()))));
     }
 
     fn stage(&mut self, waiting: Waiting<S>, staged: &mut Staged) -> Held<S> {
@@ -486,9 +492,4 @@ impl<S: Store> Worker<S> {
             drop(room);
         }
     }
-}
-
-fn refuse<S: Store>(held: Vec<Held<S>>, error: SequencerError) -> SequencerError {
-    held.into_iter().for_each(|held| drop(held.answer.send(Err(error.clone()))));
-    error
 }

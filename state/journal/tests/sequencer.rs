@@ -228,6 +228,7 @@ async fn after_a_failed_write_nothing_is_acknowledged_until_reopened() {
     disk.fail_nth(1, ErrorKind::StorageFull);
     let failed = handle.submit(add("a", 1)).await;
     assert!(matches!(failed, Err(SequencerError::Journal(JournalError::Io { .. }))), "{failed:?}");
+    assert!(handle.failure().is_some(), "who hears of it finds the store failed");
     assert!(handle.submit(add("a", 1)).await.is_err());
     assert!(handle.submit(Command::Look("a".into())).await.is_err());
     assert!(handle.failure().is_some());
