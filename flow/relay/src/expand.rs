@@ -9,7 +9,7 @@ use crate::Failure;
 pub(crate) async fn expand(router: &Router, due: &Due) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(due.recipients.len());
     for to in &due.recipients {
-        outcomes.push(Outcome { index: to.index, attempt: route(router, to).await });
+        outcomes.push(Outcome::new(to.index, route(router, to).await));
     }
     outcomes
 }

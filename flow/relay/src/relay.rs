@@ -5,7 +5,6 @@ use std::sync::Arc;
 use disk::Body;
 use jiff::Timestamp;
 use net::{Pipes, Shutdown};
-use parking_lot::Mutex;
 use route::Router;
 use spool::{Attempt, Due, NextHop, Outcome, Spool, SpoolError};
 use telemetry::SessionId;
@@ -34,8 +33,6 @@ struct Pool {
     slots: Semaphore,
     /// A copy was done with: there may be room for another.
     progress: Notify,
-    /// The spool's failure that ends the relay.
-    broken: Mutex<Option<SpoolError>>,
 }
 
 impl Relay {
@@ -57,22 +54,20 @@ impl Relay {
             settings,
             lanes: Lanes::new(),
             progress: Notify::new(),
-            broken: Mutex::new(None),
         })))
     }
 
-    /// Works until a stop is asked for; then lets workers finish what they have in hand.
+    /// Works until a stop is asked for; then lets workers finish what they have in hand. A spool with damaged state gives
+    /// no work: there is nothing to do but to wait for the stop.
     ///
     /// # Errors
     /// The spool cannot make outcomes durable any more: going on would deliver messages twice.
     pub async fn run(&self, shutdown: Shutdown) -> Result<(), SpoolError> {
         let mut workers = JoinSet::new();
         while !shutdown.is_asked() {
-            if let Some(error) = self.0.broken.lock().take() {
-                return Err(error);
-            }
             tokio::select! {
                 () = shutdown.asked() => break,
+                error = self.0.spool.ended() => return Self::spool_ended(error, &shutdown).await,
                 () = self.0.spool.wait_due(), if self.0.room() > 0 => self.claim(&shutdown, &mut workers),
                 () = self.0.progress.notified() => {}
                 Some(_) = workers.join_next() => {}
@@ -82,6 +77,15 @@ impl Relay {
         if tokio::time::timeout(limits::SHUTDOWN_GRACE_TIME, ended).await.is_err() {
             tracing::warn!("relay workers were ended at the grace time; their messages are tried again");
         }
+        Ok(())
+    }
+
+    async fn spool_ended(error: SpoolError, shutdown: &Shutdown) -> Result<(), SpoolError> {
+        if !error.is_damage() {
+            return Err(error);
+        }
+        tracing::error!(%error, "nothing is relayed");
+        shutdown.asked().await;
         Ok(())
     }
 
@@ -148,11 +152,12 @@ impl Pool {
         }
     }
 
-    /// The next copy; none when there is nothing to do, or a stop was asked for.
+    /// The next copy; none when there is nothing to do, a stop was asked for, or what comes of it could not be recorded.
     async fn next(&self, place: &Place<Due>, shutdown: &Shutdown) -> Option<Due> {
         tokio::select! {
             biased;
             () = shutdown.asked() => None,
+            _ = self.spool.ended() => None,
             due = place.next(self.settings.idle_time) => due,
         }
     }
@@ -238,10 +243,8 @@ impl Pool {
             Err(SpoolError::NotFound(queue_id)) => {
                 tracing::info!(%queue_id, "deleted while it was attempted")
             }
-            Err(error) => {
-                error.fault().log("recording what came of a message", &error);
-                *self.broken.lock() = Some(error);
-            }
+            // If the spool has failed, `run` hears of it; otherwise the message has a strike.
+            Err(error) => error.fault().log("recording what came of a message", &error),
         }
         self.progress.notify_one();
     }
@@ -253,7 +256,7 @@ impl Pool {
 
 /// The same for each recipient of a copy.
 fn for_all(due: &Due, attempt: &Attempt) -> Vec<Outcome> {
-    due.recipients.iter().map(|to| Outcome { index: to.index, attempt: attempt.clone() }).collect()
+    due.recipients.iter().map(|to| Outcome::new(to.index, attempt.clone())).collect()
 }
 
 fn log_outcome(due: &Due, outcome: &Outcome) {

@@ -47,10 +47,8 @@ impl Copy<'_> {
             done.lost = sent.lost;
             rest.extend(self.settle(group, sent.report, link.remote(), &mut done));
         }
-        let unsent = rest.into_iter().map(|recipient| Outcome {
-            index: recipient.index,
-            attempt: unanswered(done.lost.as_ref(), link.remote()),
-        });
+        let unsent =
+            rest.into_iter().map(|to| Outcome::new(to.index, unanswered(done.lost.as_ref(), link.remote())));
         done.outcomes.extend(unsent);
         done
     }
@@ -82,7 +80,7 @@ impl Copy<'_> {
                 again.push(recipient);
             } else {
                 let attempt = attempt(said, delivery, done.lost.as_ref(), remote);
-                done.outcomes.push(Outcome { index: recipient.index, attempt });
+                done.outcomes.push(Outcome::new(recipient.index, attempt));
             }
         }
         again

@@ -9,11 +9,12 @@ use disk::Body;
 use journal::{Slot, Synced};
 
 use crate::audit::{AuditEvent, AuditNote};
-use crate::entry::{Copy, Entry, Packing, Stored};
+use crate::bodies::BodyDir;
+use crate::entry::{Copy, Entry};
 use crate::error::SpoolError;
 use crate::queue_id::QueueId;
 use crate::routed::{Origin, Routed};
-use crate::store::{BodyDir, Incoming, spool_note};
+use crate::store::{Incoming, spool_note};
 
 /// A message for which we are responsible: it is durable, and a `250` may be sent. Made by the spool alone, from the
 /// proof of a sync (law 2).
@@ -44,33 +45,45 @@ pub(crate) fn prepare(routed: Routed, bodies: &BodyDir) -> Result<Incoming, Spoo
     }
     let failed = |error: io::Error| SpoolError::Body { queue_id, error: Arc::new(error) };
     let message_id = message_id(&body).map_err(failed)?;
-    let (stored, packed) = pack(&body, queue_id, bodies).map_err(failed)?;
+    let packed = bodies.pack(&body, queue_id).map_err(failed)?;
+    let to: Vec<_> = envelope.recipients.iter().map(|to| format!("<{}>", to.address)).collect();
     let entry = Entry {
         queue_id,
         reverse_path: envelope.reverse_path,
         params: envelope.params,
         bytes: body.len(),
         message_id,
-        body: stored,
+        body: packed.stored(),
         recipients: routes.into_iter().map(|route| Copy::new(route, origin.arrival)).collect(),
         held: hold,
         strikes: 0,
         origin,
     };
-    let notes = first_notes(&entry, notes);
+    let notes = first_notes(&entry, &to.join(","), notes);
     Ok(Incoming { entry, body: packed, notes })
 }
 
 /// What the audit says of a new message: how it came, what the hops before said, that it is ours now.
-fn first_notes(entry: &Entry, said: Vec<AuditNote>) -> Vec<AuditNote> {
-    let Origin { role, session, peer, helo, arrival, .. } = entry.origin.clone();
-    let from = format!("from={} peer={peer} helo={helo} bytes={}", entry.reverse_path, entry.bytes);
-    let mut notes = vec![AuditNote { time: arrival, role, session, event: AuditEvent::Received, text: from }];
-    notes.extend(said);
-    let to: Vec<_> = entry.recipients.iter().map(|copy| format!("<{}>", copy.route.address())).collect();
-    notes.push(spool_note(arrival, AuditEvent::Accepted, format!("to={}", to.join(","))));
-    notes.extend(entry.held.clone().map(|reason| spool_note(arrival, AuditEvent::Held, reason)));
-    notes
+fn first_notes(entry: &Entry, to: &str, said: Vec<AuditNote>) -> Vec<AuditNote> {
+    let Origin { role, session, arrival, .. } = entry.origin.clone();
+    let own = |event, text| AuditNote { session: session.clone(), ..spool_note(arrival, event, text) };
+    let received = AuditNote { role, ..own(AuditEvent::Received, received(entry, to)) };
+    let copies = entry.recipients.len();
+    let accepted = own(AuditEvent::Accepted, format!("copies={copies}, on disk"));
+    let held = entry.held.clone().map(|reason| own(AuditEvent::Held, reason));
+    std::iter::once(received).chain(said).chain([accepted]).chain(held).collect()
+}
+
+/// All that is known of how a message came, in one line.
+fn received(entry: &Entry, to: &str) -> String {
+    let Origin { peer, helo, account, tls, .. } = &entry.origin;
+    let account = account.as_ref().map(|account| format!(" account={account}")).unwrap_or_default();
+    let message_id = entry.message_id.as_ref().map(|id| format!(" message-id=<{id}>")).unwrap_or_default();
+    let tls = if *tls { "yes" } else { "no" };
+    format!(
+        "from={} to={to} peer={peer} helo={helo} tls={tls}{account} bytes={}{message_id}",
+        entry.reverse_path, entry.bytes
+    )
 }
 
 /// The `Message-ID` of a message, without its brackets.
@@ -86,26 +99,4 @@ pub(crate) fn header(body: &Body) -> io::Result<Bytes> {
     let start = body.read_at(0, limits::HEADER_BYTES_MAX)?;
     let end = memchr::memmem::find(&start, b"\r\n\r\n").map_or(start.len(), |blank| blank + 4);
     Ok(start.slice(..end))
-}
-
-/// A body as it goes into the journal; a large one goes into a file, which is durable when this returns.
-pub(crate) fn pack(body: &Body, queue_id: QueueId, bodies: &BodyDir) -> io::Result<(Stored, Option<Bytes>)> {
-    if body.len() > limits::BODY_MEMORY_BYTES_MAX as u64 {
-        body.save(&*bodies.disk, &bodies.path(queue_id))?;
-        return Ok((Stored::File, None));
-    }
-    let plain = body.read_all()?;
-    let packed = lz4_flex::compress(&plain);
-    if packed.len() < plain.len() {
-        return Ok((Stored::Journal(Packing::Lz4, None), Some(packed.into())));
-    }
-    Ok((Stored::Journal(Packing::Plain, None), Some(plain)))
-}
-
-/// The opposite of [`pack`], for what stands in the journal.
-pub(crate) fn unpack(packing: Packing, stored: Bytes, bytes: u64) -> Option<Bytes> {
-    match packing {
-        Packing::Plain => Some(stored),
-        Packing::Lz4 => lz4_flex::decompress(&stored, usize::try_from(bytes).ok()?).ok().map(Bytes::from),
-    }
 }

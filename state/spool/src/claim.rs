@@ -24,22 +24,32 @@ impl fmt::Debug for Claim {
     }
 }
 
+impl Claim {
+    /// Queues a strike that carries the claim's successor, so that nobody gets the message before it is durable. A store
+    /// that takes no more gives the recipients back to this claim.
+    fn strike(&mut self) {
+        let successor = Self {
+            queue: self.queue.clone(),
+            store: self.store.clone(),
+            queue_id: self.queue_id,
+            indexes: std::mem::take(&mut self.indexes),
+        };
+        let adjust = Adjust::Strike(Box::new(successor), "a worker broke on it".to_owned());
+        let command = Command::Adjust { queue_id: self.queue_id, adjust, now: Timestamp::now() };
+        let refused = self.store.submit_detached(command);
+        if let Err(Command::Adjust { adjust: Adjust::Strike(mut successor, _), .. }) = refused {
+            self.indexes = std::mem::take(&mut successor.indexes);
+        }
+    }
+}
+
 impl Drop for Claim {
-    /// Gives the recipients back. If a worker broke on the message, the strike is queued first, with the claim's
-    /// successor, so that nobody gets the message in between.
+    /// Gives the recipients back, with a strike if a worker broke on the message.
     fn drop(&mut self) {
         if std::thread::panicking() && !self.indexes.is_empty() {
-            let indexes = std::mem::take(&mut self.indexes);
-            let claim = Self {
-                queue: self.queue.clone(),
-                store: self.store.clone(),
-                queue_id: self.queue_id,
-                indexes,
-            };
-            let adjust = Adjust::Strike(Box::new(claim));
-            let now = Timestamp::now();
-            self.store.submit_detached(Command::Adjust { queue_id: self.queue_id, adjust, now });
-        } else if !self.indexes.is_empty() {
+            self.strike();
+        }
+        if !self.indexes.is_empty() {
             self.queue.unclaim(self.queue_id, &self.indexes);
         }
     }

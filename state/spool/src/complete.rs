@@ -32,10 +32,14 @@ impl Judge<'_> {
     /// Outcomes for recipients that are not in the copy are a worker's mistake and change nothing.
     pub fn consequences(&self, outcomes: Vec<Outcome>) -> Consequences {
         let mut all = Consequences::default();
-        for Outcome { index, attempt } in outcomes {
+        for Outcome { index, attempt, session } in outcomes {
             let recipient = self.due.recipients.iter().find(|recipient| recipient.index == index);
+            let noted = all.notes.len();
             match recipient {
-                Some(recipient) => self.judge(recipient, attempt, &mut all),
+                Some(recipient) => {
+                    self.judge(recipient, attempt, &mut all);
+                    all.notes[noted..].iter_mut().for_each(|note| note.session = session.clone());
+                }
                 None => {
                     tracing::error!(queue_id = %self.due.queue_id, index, "outcome for another's recipient")
                 }

@@ -52,6 +52,13 @@ impl SpoolError {
     }
 }
 
+impl SpoolError {
+    /// Whether state is damaged on disk: opening the queue again does not help, an operator must decide.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Sequencer(error) if error.is_damage())
+    }
+}
+
 impl From<JournalError> for SpoolError {
     fn from(error: JournalError) -> Self {
         Self::Sequencer(error.into())

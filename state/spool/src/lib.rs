@@ -10,6 +10,7 @@
 
 mod accept;
 mod audit;
+mod bodies;
 mod claim;
 mod codec;
 mod complete;

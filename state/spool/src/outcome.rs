@@ -51,6 +51,15 @@ pub struct Outcome {
     pub index: u32,
     /// What came of it.
     pub attempt: Attempt,
+    /// The session that tried it, as in the logs.
+    pub session: Option<CompactString>,
+}
+
+impl Outcome {
+    /// What came of a recipient, in no session yet.
+    pub fn new(index: u32, attempt: Attempt) -> Self {
+        Self { index, attempt, session: None }
+    }
 }
 
 /// What [`crate::Spool::complete`] has made durable.

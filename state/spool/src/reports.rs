@@ -1,19 +1,24 @@
 //! When the sender hears something, and what (RFC 3461 5 and 6).
 
 use address::{Address, BodyKind, MailParams, Notify, Recipient, Ret, ReversePath};
+use bytes::Bytes;
 use disk::Body;
 use jiff::Timestamp;
 use report::{Dsn, DsnAction, DsnRecipient, Original};
 
-use crate::accept::{header, pack};
-use crate::audit::AuditEvent;
+use crate::accept::header;
+use crate::audit::{AuditEvent, AuditNote};
+use crate::bodies::BodyDir;
 use crate::due::{Due, DueRecipient};
 use crate::entry::{Copy, Entry};
 use crate::error::SpoolError;
 use crate::outcome::{Delivery, Diagnostic};
 use crate::queue_id::QueueId;
 use crate::routed::{NextHop, Origin, Route};
-use crate::store::{BodyDir, Incoming, spool_note};
+use crate::store::{Incoming, spool_note};
+
+/// What stands in a report for a message that cannot be read.
+pub(crate) const UNREADABLE: &[u8] = b"\r\n";
 
 /// A recipient that something may be reported about.
 #[derive(Debug, Clone)]
@@ -88,14 +93,30 @@ pub(crate) fn by_action(reported: Vec<Reported>) -> Vec<Vec<DsnRecipient>> {
     groups
 }
 
+/// A report, written.
+pub(crate) struct Report {
+    action: DsnAction,
+    pub incoming: Incoming,
+}
+
+impl Report {
+    /// What the audit of the message that it is about says of it.
+    pub fn note(&self, due: &Due, now: Timestamp) -> AuditNote {
+        let (action, queue_id) = (self.action, self.incoming.entry.queue_id);
+        metrics::counter!("tartan_spool_reports_total").increment(1);
+        let text = format!("{action:?} report={queue_id} to={}", due.reverse_path);
+        spool_note(now, AuditEvent::Reported, text)
+    }
+}
+
 impl Writer<'_> {
     /// Writes the report as a message of the queue, named `queue_id`. Blocks.
-    pub fn write(&self, queue_id: QueueId, recipients: &[DsnRecipient]) -> Result<Incoming, SpoolError> {
+    pub fn write(&self, queue_id: QueueId, recipients: &[DsnRecipient]) -> Result<Report, SpoolError> {
         let failed = |error| SpoolError::Body { queue_id, error: std::sync::Arc::new(error) };
         let action = recipients[0].action;
         let whole =
             action == DsnAction::Failed && self.due.params.ret == Some(Ret::Full) && !self.body.is_file();
-        let original = if whole { self.body.read_all() } else { header(self.body) }.map_err(failed)?;
+        let original = self.original(whole);
         let to = self.due.reverse_path.address().expect("no report is due to a null reverse path");
         let dsn = Dsn {
             action,
@@ -117,7 +138,7 @@ impl Writer<'_> {
             ..MailParams::default()
         };
         let body = Body::from_bytes(written);
-        let (stored, packed) = pack(&body, queue_id, self.bodies).map_err(failed)?;
+        let packed = self.bodies.pack(&body, queue_id).map_err(failed)?;
         let entry = Entry {
             queue_id,
             origin: self.origin(),
@@ -125,14 +146,23 @@ impl Writer<'_> {
             params,
             bytes: body.len(),
             message_id: Some(format!("{queue_id}@{}", self.hostname).into()),
-            body: stored,
+            body: packed.stored(),
             recipients: vec![Copy::new(route(to), self.now)],
             held: None,
             strikes: 0,
         };
         let text = format!("{action:?} report about {} to=<{to}>", self.due.queue_id);
         let notes = vec![spool_note(self.now, AuditEvent::Accepted, text)];
-        Ok(Incoming { entry, body: packed, notes })
+        Ok(Report { action, incoming: Incoming { entry, body: packed, notes } })
+    }
+
+    /// The message or its header; nothing if it cannot be read, so that its sender is told all the same.
+    fn original(&self, whole: bool) -> Bytes {
+        let read = if whole { self.body.read_all() } else { header(self.body) };
+        read.unwrap_or_else(|error| {
+            tracing::error!(queue_id = %self.due.queue_id, %error, "a report goes without the message that it is about");
+            Bytes::from_static(UNREADABLE)
+        })
     }
 
     fn origin(&self) -> Origin {

@@ -13,8 +13,9 @@ use journal::{
 use parking_lot::Mutex;
 use report::DsnRecipient;
 
-use crate::accept::{Accepted, prepare, unpack};
-use crate::audit::{AuditEvent, AuditNote, TraceEvent};
+use crate::accept::{Accepted, prepare};
+use crate::audit::TraceEvent;
+use crate::bodies::{BodyDir, unpack};
 use crate::claim::Claim;
 use crate::codec::note_decode;
 use crate::complete::{Consequences, Judge};
@@ -24,13 +25,13 @@ use crate::error::SpoolError;
 use crate::outcome::{Completed, Outcome};
 use crate::queue::{Group, Queue};
 use crate::queue_id::QueueId;
-use crate::reports::{Writer, by_action};
+use crate::reports::{Report, UNREADABLE, Writer, by_action};
 use crate::routed::Routed;
 use crate::settings::SpoolSettings;
 use crate::shown::{Shown, SpoolStat};
 use crate::store::{
-    AUDIT, Adjust, BodyDir, Command, Incoming, MESSAGE_IDS, Reply, SpoolStore, TABLES, audit_key_parse,
-    message_id_key, spool_note,
+    AUDIT, Adjust, Command, MESSAGE_ID_OF, MESSAGE_IDS, Reply, SpoolStore, TABLES, audit_key_parse,
+    message_id_key,
 };
 
 /// The queue. Cheap to clone.
@@ -96,10 +97,13 @@ impl Spool {
 
     /// Makes a message durable and takes responsibility for it.
     pub async fn accept(&self, routed: Routed) -> Result<Accepted, SpoolError> {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
         let queue_id = routed.queue_id;
         let bodies = self.inner.bodies.clone();
-        // A large body is copied to a file and synced: not on this thread.
-        let incoming = match routed.body.is_file() {
+        // Work that takes long, and a file that is written and synced, are not for this thread.
+        let incoming = match routed.body.is_file() || routed.body.len() > limits::BODY_CHUNK_BYTES as u64 {
             true => blocking(queue_id, move || prepare(routed, &bodies)).await?,
             false => prepare(routed, &bodies)?,
         };
@@ -143,9 +147,13 @@ impl Spool {
         Claim { queue: self.inner.queue.clone(), store: self.inner.store.clone(), queue_id, indexes }
     }
 
-    /// Waits until something is due by the clock, or the store has failed. Others may be quicker to claim it.
+    /// Waits until something is due by the clock; others may be quicker to claim it. For ever once the store has failed
+    /// ([`Spool::ended`]).
     pub async fn wait_due(&self) {
-        while self.failure().is_none() {
+        loop {
+            if self.failure().is_some() {
+                return std::future::pending().await;
+            }
             let now = Timestamp::now();
             let Some(next) = self.inner.queue.next() else {
                 self.inner.queue.changed().await;
@@ -163,6 +171,12 @@ impl Spool {
     /// What keeps the queue from taking anything, if something does: it must be opened again.
     pub fn failure(&self) -> Option<SpoolError> {
         self.inner.store.failure().map(SpoolError::from)
+    }
+
+    /// Waits until the queue takes nothing any more, and says why. At once if that is so already, as with damaged state
+    /// ([`SpoolError::is_damage`]).
+    pub async fn ended(&self) -> SpoolError {
+        self.inner.store.ended().await.into()
     }
 
     /// The message's body.
@@ -187,7 +201,13 @@ impl Spool {
         if progressed.changed.is_empty() {
             return Ok(Completed::default());
         }
-        let reports = self.reports(&due, by_action(reported), now, &mut notes).await?;
+        let (due, reports) = self.reports(due, by_action(reported), now).await?;
+        let reports = match reports {
+            Ok(reports) => reports,
+            Err(error) => return Err(self.unrecorded(due, error, now).await),
+        };
+        notes.extend(reports.iter().map(|report| report.note(&due, now)));
+        let reports = reports.into_iter().map(|report| report.incoming).collect();
         let claim = Box::new(due.claim);
         match self.inner.store.submit(Command::Complete { claim, progressed, notes, reports }).await? {
             Reply::Completed(completed) => Ok(completed),
@@ -196,37 +216,47 @@ impl Spool {
         }
     }
 
-    /// Writes the reports about a copy, one for each group of recipients, and notes them.
+    /// Writes the reports about a copy, one for each group of recipients.
     async fn reports(
         &self,
-        due: &Due,
+        due: Due,
         groups: Vec<Vec<DsnRecipient>>,
         now: Timestamp,
-        notes: &mut Vec<AuditNote>,
-    ) -> Result<Vec<Incoming>, SpoolError> {
+    ) -> Result<(Due, Result<Vec<Report>, SpoolError>), SpoolError> {
         if groups.is_empty() {
-            return Ok(Vec::new());
+            return Ok((due, Ok(Vec::new())));
         }
-        let Inner { settings, bodies, .. } = &*self.inner;
         let body = self.body_or_nothing(due.queue_id).await?;
-        let writer = Writer { due, hostname: &settings.hostname, now, body: &body, bodies };
-        let mut reports = Vec::new();
-        for recipients in groups {
-            let queue_id = self.queue_id_next(now);
-            reports.push(writer.write(queue_id, &recipients)?);
-            let text = format!("{:?} report={queue_id} to={}", recipients[0].action, due.reverse_path);
-            notes.push(spool_note(now, AuditEvent::Reported, text));
-            metrics::counter!("tartan_spool_reports_total").increment(1);
-        }
-        Ok(reports)
+        let (spool, queue_id) = (self.clone(), due.queue_id);
+        blocking(queue_id, move || {
+            let Inner { settings, bodies, .. } = &*spool.inner;
+            let writer = Writer { due: &due, hostname: &settings.hostname, now, body: &body, bodies };
+            let write = |group: Vec<DsnRecipient>| writer.write(spool.queue_id_next(now), &group);
+            let reports = groups.into_iter().map(write).collect();
+            Ok((due, reports))
+        })
+        .await
     }
 
-    /// The message's body; nothing if it is damaged, so that its sender can be told all the same.
+    /// The message's body; nothing if it cannot be read, so that its sender can be told all the same.
     async fn body_or_nothing(&self, queue_id: QueueId) -> Result<Body, SpoolError> {
-        match self.body(queue_id).await {
-            Err(SpoolError::BodyDamaged(_) | SpoolError::Body { .. }) => Ok(Body::from_bytes("\r\n")),
-            other => other,
+        match (self.body(queue_id).await, self.failure()) {
+            (Ok(body), _) => Ok(body),
+            (Err(error @ SpoolError::NotFound(_)), _) => Err(error),
+            (Err(_), Some(failure)) => Err(failure),
+            (Err(error), None) => {
+                error.fault().log("reading a message to report about", &error);
+                Ok(Body::from_bytes(UNREADABLE))
+            }
         }
+    }
+
+    /// What came of a copy cannot be recorded though the store goes on: the message has a strike, so that it does not come
+    /// again at once and not for ever.
+    async fn unrecorded(&self, due: Due, error: SpoolError, now: Timestamp) -> SpoolError {
+        let queue_id = due.queue_id;
+        let adjust = Adjust::Strike(Box::new(due.claim), format!("its outcome cannot be recorded: {error}"));
+        self.change(Command::Adjust { queue_id, adjust, now }).await.err().unwrap_or(error)
     }
 
     /// Keeps a message from being tried until [`Spool::retry`] lets it go on.
@@ -269,6 +299,12 @@ impl Spool {
             Ok(trace_event(queue_id, &key, &value)?)
         })
         .collect()
+    }
+
+    /// The `Message-ID` of a message, without its angle brackets; it outlives the message.
+    pub fn message_id_of(&self, queue_id: QueueId) -> Result<Option<String>, SpoolError> {
+        let row = self.inner.view.get(MESSAGE_ID_OF, &queue_id.key())?;
+        Ok(row.map(|id| String::from_utf8_lossy(&id).into_owned()))
     }
 
     /// The messages that had this `Message-ID` (with or without its angle brackets), oldest first.

@@ -1,12 +1,10 @@
 //! The state behind the spool's journal: commands, records, rows.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use disk::Disk;
 use jiff::Timestamp;
 use journal::{
     KeyRange, Lsn, Order, Place, Record, Slot, Staged, Store, StoreError, Synced, Table, ViewBatch, ViewRead,
@@ -14,6 +12,7 @@ use journal::{
 
 use crate::accept::Accepted;
 use crate::audit::{AuditEvent, AuditNote};
+use crate::bodies::{BodyDir, Packed};
 use crate::claim::Claim;
 use crate::codec::{entry_decode, entry_encode, note_encode, said_decode, said_encode};
 use crate::entry::{Entry, Stored, later};
@@ -28,7 +27,9 @@ pub(crate) const MESSAGES: Table = Table("message");
 pub(crate) const AUDIT: Table = Table("audit");
 /// Queue ids by the `Message-ID` field, a zero byte between.
 pub(crate) const MESSAGE_IDS: Table = Table("message_id");
-pub(crate) const TABLES: [Table; 3] = [MESSAGES, AUDIT, MESSAGE_IDS];
+/// The `Message-ID` field by queue id; outlives the message.
+pub(crate) const MESSAGE_ID_OF: Table = Table("message_id_of");
+pub(crate) const TABLES: [Table; 4] = [MESSAGES, AUDIT, MESSAGE_IDS, MESSAGE_ID_OF];
 
 /// Bytes of a `Message-ID` that count for finding it.
 const MESSAGE_ID_BYTES_MAX: usize = 500;
@@ -38,8 +39,7 @@ const COMMAND_BYTES: usize = 1_024;
 /// A new message, packed.
 pub(crate) struct Incoming {
     pub entry: Entry,
-    /// The body, unless it is in a file.
-    pub body: Option<Bytes>,
+    pub body: Packed,
     pub notes: Vec<AuditNote>,
 }
 
@@ -53,8 +53,8 @@ pub(crate) enum Command {
 pub(crate) enum Adjust {
     Hold(String),
     Retry,
-    /// A worker broke; its claim ends when the strike is durable.
-    Strike(Box<Claim>),
+    /// A worker broke, or could not say what came of it; its claim ends when the strike is durable.
+    Strike(Box<Claim>, String),
 }
 
 /// What `release` needs.
@@ -72,32 +72,6 @@ pub(crate) enum Reply {
     Done,
     Taken(QueueId),
     NotFound(QueueId),
-}
-
-/// Where bodies that are files stand.
-#[derive(Debug, Clone)]
-pub(crate) struct BodyDir {
-    pub disk: Arc<dyn Disk>,
-    pub dir: PathBuf,
-}
-
-impl BodyDir {
-    const SUFFIX: &str = ".body";
-
-    pub fn path(&self, queue_id: QueueId) -> PathBuf {
-        self.dir.join(format!("{queue_id}{}", Self::SUFFIX))
-    }
-
-    /// Removes the files of messages that are not in the queue: what a crash has left.
-    pub fn sweep(&self, queue: &Queue) -> std::io::Result<()> {
-        for name in self.disk.list(&self.dir)? {
-            let queue_id = name.strip_suffix(Self::SUFFIX).and_then(|name| name.parse().ok());
-            if queue_id.and_then(|queue_id| queue.entry(queue_id)).is_none() {
-                self.disk.remove(&self.dir.join(&name))?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The store. What is staged and not yet durable is in `staged`, what is applied and not yet in the view in `applied`;
@@ -152,8 +126,9 @@ impl SpoolStore {
         if self.entry_staged(queue_id).is_some() {
             return Pending::Taken(queue_id);
         }
-        if let Some(body) = incoming.body {
-            staged.push(Record::body(BODY, body));
+        match incoming.body {
+            Packed::Record(_, body) => drop(staged.push(Record::body(BODY, body))),
+            Packed::File(file) => file.claim(),
         }
         let what = What::Message(Box::new(incoming.entry));
         let (slot, _) = self.say(&Said { queue_id, what, notes: incoming.notes }, staged);
@@ -174,8 +149,11 @@ impl SpoolStore {
         let what = What::Progressed(progressed);
         let finished = what.apply(Some((*entry).clone())).is_none();
         if finished {
-            let time = notes.last().map_or(entry.origin.arrival, |note| note.time);
-            notes.push(spool_note(time, AuditEvent::Finished, String::new()));
+            let last = notes.last();
+            let time = last.map_or(entry.origin.arrival, |note| note.time);
+            let session = last.and_then(|note| note.session.clone());
+            let finished = spool_note(time, AuditEvent::Finished, "nothing is left to do".to_owned());
+            notes.push(AuditNote { session, ..finished });
         }
         self.say(&Said { queue_id, what, notes }, staged);
         let ids = reports.iter().map(|report| report.entry.queue_id).collect();
@@ -196,8 +174,8 @@ impl SpoolStore {
                 let note = operator_note(now, AuditEvent::Released, String::new());
                 (Adjusted { held: None, strikes: 0, next: Some(now) }, note, None)
             }
-            Adjust::Strike(claim) => {
-                let (adjusted, note) = self.strike(&entry, now);
+            Adjust::Strike(claim, why) => {
+                let (adjusted, note) = self.strike(&entry, &why, now);
                 (adjusted, note, Some(claim))
             }
         };
@@ -205,11 +183,11 @@ impl SpoolStore {
         Pending::Done(claim)
     }
 
-    /// A worker broke on the message: it waits, and after too many times it is held (law 10).
-    fn strike(&self, entry: &Entry, now: Timestamp) -> (Adjusted, AuditNote) {
+    /// A worker did not come to an end with the message: it waits, and after too many times it is held (law 10).
+    fn strike(&self, entry: &Entry, why: &str, now: Timestamp) -> (Adjusted, AuditNote) {
         let strikes = entry.strikes + 1;
-        let text = format!("a worker broke on it, {strikes} of {}", self.strikes_max);
-        let held = (strikes >= self.strikes_max).then(|| format!("{strikes} workers broke on it"));
+        let text = format!("{why}, {strikes} of {}", self.strikes_max);
+        let held = (strikes >= self.strikes_max).then(|| format!("{strikes} workers came to no end with it: {why}"));
         if let Some(reason) = &held {
             tracing::error!(queue_id = %entry.queue_id, reason, "message held");
         }
@@ -254,6 +232,7 @@ impl SpoolStore {
         if let (What::Message(_), Some(id)) = (&said.what, entry.as_ref().and_then(|e| e.message_id.as_ref()))
         {
             batch.put(MESSAGE_IDS, message_id_key(id, Some(queue_id)), Bytes::new());
+            batch.put(MESSAGE_ID_OF, queue_id.key().to_vec(), id.as_bytes().to_vec());
         }
         for (number, note) in said.notes.iter().enumerate() {
             batch.put(AUDIT, audit_key(queue_id, lsn, number), note_encode(note));
@@ -317,9 +296,7 @@ impl Store for SpoolStore {
 
     fn weight(command: &Command) -> usize {
         let bytes = |incoming: &Incoming| {
-            COMMAND_BYTES
-                + incoming.body.as_ref().map_or(0, Bytes::len)
-                + incoming.entry.recipients.len() * 256
+            COMMAND_BYTES + incoming.body.memory_bytes() + incoming.entry.recipients.len() * 256
         };
         match command {
             Command::Accept(incoming) => bytes(incoming),

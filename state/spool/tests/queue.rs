@@ -69,7 +69,7 @@ async fn recipients_without_an_outcome_are_due_again() {
     let spool = open(&FaultDisk::new());
     accept(&spool, SENDER, vec![route("a@one.example", ""), route("b@one.example", "")]).await;
     let due = due_one(&spool, at(0));
-    spool.complete(due, vec![Outcome { index: 1, attempt: delivered() }], at(1)).await.unwrap();
+    spool.complete(due, vec![Outcome::new(1, delivered())], at(1)).await.unwrap();
     let due = due_one(&spool, at(1));
     assert_eq!((due.recipients[0].index, due.recipients[0].attempts), (0, 0));
 }
@@ -144,7 +144,7 @@ async fn a_deleted_message_is_gone_also_for_the_worker_that_has_it() {
     let id = accept(&spool, SENDER, vec![route("one@example.org", "")]).await;
     let due = due_one(&spool, at(0));
     spool.delete(id, at(1)).await.unwrap();
-    let outcome = vec![Outcome { index: 0, attempt: failed() }];
+    let outcome = vec![Outcome::new(0, failed())];
     assert!(matches!(spool.complete(due, outcome, at(2)).await, Err(SpoolError::NotFound(_))));
     assert!(spool.list().is_empty() && spool.due(at(HOUR), 10).is_empty());
     assert!(matches!(spool.delete(id, at(3)).await, Err(SpoolError::NotFound(_))));
@@ -214,12 +214,20 @@ async fn the_way_of_a_message_can_be_traced_after_it_has_gone() {
     let spool = open(&FaultDisk::new());
     let id = accept(&spool, SENDER, vec![route("one@example.org", "")]).await;
     complete(&spool, due_one(&spool, at(0)), deferred(), at(1)).await;
-    complete(&spool, due_one(&spool, at(61)), delivered(), at(62)).await;
+    let last = Outcome { session: Some("session2".into()), ..Outcome::new(0, delivered()) };
+    spool.complete(due_one(&spool, at(61)), vec![last], at(62)).await.unwrap();
     let events = spool.trace(id).unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event.event).collect();
     use AuditEvent::{Accepted, Deferred, Delivered, Finished, Received};
     assert_eq!(kinds, [Received, Accepted, Deferred, Delivered, Finished]);
-    assert_eq!(events[0].session.as_deref(), Some("session1"));
+    let sessions: Vec<_> = events.iter().map(|event| event.session.as_deref()).collect();
+    let [tried, came] = [Some("session2"), Some("session1")];
+    assert_eq!(sessions, [came, came, None, tried, tried]);
+    let received = "from=<sender@example.com> to=<one@example.org> peer=192.0.2.1:4321 \
+                    helo=client.example.com tls=yes bytes=";
+    assert!(events[0].text.starts_with(received), "{}", events[0].text);
+    assert!(events[0].text.ends_with(" message-id=<1@example.com>"), "{}", events[0].text);
+    assert_eq!(spool.message_id_of(id).unwrap().as_deref(), Some("1@example.com"));
     assert!(events[3].text.contains("to=<one@example.org>") && events[3].text.contains("mx.example.org"));
     assert!(events.iter().all(|event| event.source.starts_with("spool record ")));
     assert_eq!(spool.message_id_find("<1@example.com>").unwrap(), [id]);

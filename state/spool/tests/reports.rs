@@ -145,7 +145,7 @@ async fn recipients_with_the_same_fate_share_a_report() {
     accept(&spool, SENDER, to.map(|to| route(to, "SUCCESS,FAILURE")).to_vec()).await;
     let due = due_one(&spool, at(0));
     let attempts = [failed(), delivered(), failed()];
-    let outcomes = attempts.into_iter().zip(0..).map(|(attempt, index)| spool::Outcome { index, attempt });
+    let outcomes = attempts.into_iter().zip(0..).map(|(attempt, index)| spool::Outcome::new(index, attempt));
     let completed = spool.complete(due, outcomes.collect(), at(1)).await.unwrap();
     assert_eq!(completed.reports.len(), 2);
     let first = report(&spool, completed.reports[0]).await;

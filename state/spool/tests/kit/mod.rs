@@ -116,7 +116,7 @@ pub fn failed() -> Attempt {
 
 /// The same outcome for all recipients of a copy.
 pub async fn complete(spool: &Spool, due: Due, attempt: Attempt, now: Timestamp) -> Completed {
-    let outcome = |index| Outcome { index, attempt: attempt.clone() };
+    let outcome = |index| Outcome::new(index, attempt.clone());
     let outcomes = due.recipients.iter().map(|recipient| outcome(recipient.index)).collect();
     spool.complete(due, outcomes, now).await.unwrap()
 }

@@ -1,0 +1,106 @@
+//! Where bodies are: packed in the journal, or in files of their own.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use disk::{Body, Disk};
+
+use crate::entry::{Packing, Stored};
+use crate::queue::Queue;
+use crate::queue_id::QueueId;
+
+/// Where bodies that are files stand.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyDir {
+    pub disk: Arc<dyn Disk>,
+    pub dir: PathBuf,
+}
+
+impl BodyDir {
+    const SUFFIX: &str = ".body";
+
+    pub fn path(&self, queue_id: QueueId) -> PathBuf {
+        self.dir.join(format!("{queue_id}{}", Self::SUFFIX))
+    }
+
+    /// Removes the files of messages that are not in the queue: what a crash has left.
+    pub fn sweep(&self, queue: &Queue) -> io::Result<()> {
+        for name in self.disk.list(&self.dir)? {
+            let queue_id = name.strip_suffix(Self::SUFFIX).and_then(|name| name.parse().ok());
+            if queue_id.and_then(|queue_id| queue.entry(queue_id)).is_none() {
+                self.disk.remove(&self.dir.join(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a body ready for the journal; a large one goes into a file, which is durable when this returns. Blocks.
+    pub fn pack(&self, body: &Body, queue_id: QueueId) -> io::Result<Packed> {
+        if body.len() > limits::BODY_MEMORY_BYTES_MAX as u64 {
+            body.save(&*self.disk, &self.path(queue_id))?;
+            return Ok(Packed::File(UnclaimedFile { bodies: self.clone(), queue_id, claimed: false }));
+        }
+        let plain = body.read_all()?;
+        let packed = lz4_flex::compress(&plain);
+        Ok(match packed.len() < plain.len() {
+            true => Packed::Record(Packing::Lz4, packed.into()),
+            false => Packed::Record(Packing::Plain, plain),
+        })
+    }
+}
+
+/// A body ready for the journal.
+#[derive(Debug)]
+pub(crate) enum Packed {
+    Record(Packing, Bytes),
+    File(UnclaimedFile),
+}
+
+impl Packed {
+    /// What its message will say of it; the place of a record is known later.
+    pub fn stored(&self) -> Stored {
+        match self {
+            Self::Record(packing, _) => Stored::Journal(*packing, None),
+            Self::File(_) => Stored::File,
+        }
+    }
+
+    /// Bytes that it holds in memory.
+    pub fn memory_bytes(&self) -> usize {
+        if let Self::Record(_, bytes) = self { bytes.len() } else { 0 }
+    }
+}
+
+/// The file of a message that is not staged yet: if it never is, the file goes with it.
+#[derive(Debug)]
+pub(crate) struct UnclaimedFile {
+    bodies: BodyDir,
+    queue_id: QueueId,
+    claimed: bool,
+}
+
+impl UnclaimedFile {
+    /// The message is staged. From here on the file stays even if the write fails: the next start may find it done.
+    pub fn claim(mut self) {
+        self.claimed = true;
+    }
+}
+
+impl Drop for UnclaimedFile {
+    fn drop(&mut self) {
+        if !self.claimed {
+            // What cannot be removed now is swept at the next start.
+            let _ = self.bodies.disk.remove(&self.bodies.path(self.queue_id));
+        }
+    }
+}
+
+/// The opposite of [`BodyDir::pack`], for what stands in the journal.
+pub(crate) fn unpack(packing: Packing, stored: Bytes, bytes: u64) -> Option<Bytes> {
+    match packing {
+        Packing::Plain => Some(stored),
+        Packing::Lz4 => lz4_flex::decompress(&stored, usize::try_from(bytes).ok()?).ok().map(Bytes::from),
+    }
+}
