@@ -133,7 +133,7 @@ impl Lexer<'_> {
         let before = self.rest.len();
         while let Some(byte) = self.rest.first() {
             match byte {
-                b' ' | b'\t' | b'\r' | b'\n' | 0 => self.bump(),
+                b' ' | b'\t' | b'\r' | b'\n' => self.bump(),
                 b'(' => self.skip_comment(),
                 _ => break,
             }
@@ -197,7 +197,7 @@ impl Lexer<'_> {
 
     /// `atom` and dots together, 8-bit bytes included.
     fn atom(&mut self) -> Vec<u8> {
-        let ends = |&byte: &u8| is_special(byte) || matches!(byte, b'"' | b' ' | b'\t' | b'\r' | b'\n' | 0);
+        let ends = |&byte: &u8| is_special(byte) || matches!(byte, b'"' | b' ' | b'\t' | b'\r' | b'\n');
         let end = self.rest.iter().position(ends).unwrap_or(self.rest.len());
         let (atom, rest) = self.rest.split_at(end);
         self.rest = rest;
@@ -298,6 +298,11 @@ mod tests {
     fn quoting_is_removed_from_local_parts() {
         assert_eq!(address_items(b"\"john doe\"@x"), [mailbox(None, "john doe", Some("x"))]);
         assert_eq!(address_items(b"<john . doe @ x.y>"), [mailbox(None, "john.doe", Some("x.y"))]);
+    }
+
+    #[test]
+    fn nul_does_not_vanish_and_make_another_address() {
+        assert_eq!(address_items(b"<a\0b@x>"), [mailbox(None, "a\0b", Some("x"))]);
     }
 
     #[test]

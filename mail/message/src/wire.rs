@@ -1,14 +1,23 @@
 //! Strings as IMAP sends them (RFC 3501 4.3).
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
-/// Appends a quoted string, or a literal where the bytes need one (8-bit, CR, LF). NUL, which IMAP cannot
-/// carry, is left out.
-pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
-    if memchr::memchr(0, text).is_some() {
-        let text: Vec<u8> = text.iter().copied().filter(|&b| b != 0).collect();
-        return write_string(out, &text);
+/// What is sent in the place of NUL, which no string of IMAP can hold (RFC 3501 9, `CHAR8`). Dovecot does the same.
+pub const NUL_STAND_IN: u8 = 0x80;
+
+/// The bytes with [`NUL_STAND_IN`] for each NUL; copied only where there is one.
+pub fn without_nul(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match memchr::memchr(0, bytes) {
+        None => Cow::Borrowed(bytes),
+        Some(_) => bytes.iter().map(|&byte| if byte == 0 { NUL_STAND_IN } else { byte }).collect(),
     }
+}
+
+/// Appends a quoted string, or a literal where the bytes need one (8-bit, CR, LF, NUL).
+pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
+    let text = &without_nul(text);
     if text.is_ascii() && memchr::memchr2(b'\r', b'\n', text).is_none() {
         write_quoted(out, text);
     } else {
@@ -81,8 +90,8 @@ mod tests {
     }
 
     #[test]
-    fn nul_is_left_out() {
-        assert_eq!(string(b"a\0b"), b"\"ab\"");
+    fn nul_is_sent_as_another_octet() {
+        assert_eq!(string(b"a\0b"), b"{3}\r\na\x80b");
     }
 
     #[test]
