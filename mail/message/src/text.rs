@@ -16,7 +16,20 @@ use crate::{Part, PartKind, Structure};
 
 /// A header value, unfolded, its encoded words (RFC 2047) decoded; raw 8-bit bytes are taken for UTF-8.
 pub fn decode_header(value: &[u8]) -> String {
-    let mut line = unfold(value).into_owned();
+    let value = unfold(value);
+    match std::str::from_utf8(&value) {
+        Ok(text) if is_plain(text) => text.to_owned(),
+        _ => decode_words(&value),
+    }
+}
+
+/// There is nothing to decode: most values of most headers.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !text.contains("=?")
+}
+
+fn decode_words(value: &[u8]) -> String {
+    let mut line = value.to_vec();
     line.push(b'\n');
     match MessageStream::new(&line).parse_unstructured() {
         HeaderValue::Text(text) => text.into_owned(),
@@ -100,4 +113,19 @@ pub fn header_text(header: &[u8]) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_value_is_what_decoding_makes_of_it(value in "[ -~]{0,60}") {
+            let value = value.trim();
+            prop_assert_eq!(decode_header(value.as_bytes()), decode_words(value.as_bytes()));
+        }
+    }
 }
