@@ -20,6 +20,8 @@ pub struct FrameLimits {
     pub command_bytes_max: usize,
     /// Octets of one buffered literal.
     pub literal_bytes_max: usize,
+    /// Literals of one command.
+    pub literals_max: usize,
 }
 
 impl Default for FrameLimits {
@@ -27,7 +29,15 @@ impl Default for FrameLimits {
         FrameLimits {
             command_bytes_max: limits::IMAP_COMMAND_BYTES_MAX,
             literal_bytes_max: limits::IMAP_LITERAL_BUFFERED_BYTES_MAX,
+            literals_max: limits::IMAP_LITERALS_MAX,
         }
+    }
+}
+
+impl FrameLimits {
+    /// For a peer that has not logged in: room for a login and little else.
+    pub fn before_login() -> FrameLimits {
+        FrameLimits { command_bytes_max: limits::IMAP_LOGIN_COMMAND_BYTES_MAX, ..FrameLimits::default() }
     }
 }
 
@@ -49,6 +59,8 @@ pub struct LiteralHeader {
     pub octets: u64,
     /// `{n+}` (RFC 7888 4): the client does not wait for a continuation.
     pub non_sync: bool,
+    /// Literals of the command so far, this one included.
+    pub number: usize,
     line: Line,
 }
 
@@ -68,7 +80,8 @@ impl LiteralHeader {
     pub fn decision(&self, limits: &FrameLimits) -> LiteralDecision {
         let room = limits.command_bytes_max.saturating_sub(self.line.text.len());
         let max = limits.literal_bytes_max.min(room) as u64;
-        if self.octets <= max { LiteralDecision::Buffer } else { LiteralDecision::Refuse }
+        let fits = self.octets <= max && self.number <= limits.literals_max;
+        if fits { LiteralDecision::Buffer } else { LiteralDecision::Refuse }
     }
 }
 
@@ -136,6 +149,8 @@ pub struct Framer {
     /// What came before the line being read, of the same command: text and literals.
     text: BytesMut,
     streamed: SmallVec<[usize; 1]>,
+    /// Literals announced, of the same command.
+    literals: usize,
     /// Bytes of the input that are known to hold no line end.
     searched: usize,
 }
@@ -160,7 +175,12 @@ impl Framer {
     /// A framer at the beginning of a command.
     pub fn new(limits: FrameLimits) -> Framer {
         let (text, streamed) = (BytesMut::new(), SmallVec::new());
-        Framer { limits, state: State::Text, text, streamed, searched: 0 }
+        Framer { limits, state: State::Text, text, streamed, literals: 0, searched: 0 }
+    }
+
+    /// Other limits from the next line on.
+    pub fn change_limits(&mut self, limits: FrameLimits) {
+        self.limits = limits;
     }
 
     /// Takes what it can from `input`. A literal that was announced and not decided upon is refused.
@@ -273,13 +293,15 @@ impl Framer {
         };
         self.text.extend_from_slice(&line);
         self.state = State::Undecided { octets, non_sync };
+        self.literals += 1;
         let line = Line { text: self.text.clone().freeze(), streamed: self.streamed.clone() };
-        Ok(Frame::Literal(LiteralHeader { octets, non_sync, line }))
+        Ok(Frame::Literal(LiteralHeader { octets, non_sync, number: self.literals, line }))
     }
 
     fn end_command(&mut self, mut line: BytesMut) -> Line {
         line.truncate(trim_line_end(&line).len());
         let streamed = mem::take(&mut self.streamed);
+        self.literals = 0;
         if self.text.is_empty() {
             return Line { text: line.freeze(), streamed };
         }
@@ -290,6 +312,7 @@ impl Framer {
     fn forget_command(&mut self) {
         self.text.clear();
         self.streamed.clear();
+        self.literals = 0;
         self.searched = 0;
     }
 

@@ -128,8 +128,16 @@ impl ListPattern {
         self.skip_wildcards(&mut states);
         for (index, next) in name.chars().enumerate() {
             self.step(&mut states, next, index < inbox_chars);
+            if !states.contains(&true) {
+                return false;
+            }
         }
         states[self.tokens.len()]
+    }
+
+    /// Steps that [`ListPattern::matches`] takes at most for a name of so many bytes.
+    pub fn steps(&self, name_bytes: usize) -> usize {
+        self.tokens.len() * name_bytes
     }
 
     /// One character further: `states[n]` says that the name so far matches the first `n` tokens.

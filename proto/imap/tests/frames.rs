@@ -117,7 +117,7 @@ fn a_line_beyond_the_limit_is_skipped_and_its_tag_told() {
 
 #[test]
 fn literals_count_towards_the_limit_of_a_command() {
-    let limits = FrameLimits { command_bytes_max: 30, literal_bytes_max: 20 };
+    let limits = FrameLimits { command_bytes_max: 30, literal_bytes_max: 20, ..FrameLimits::default() };
     let mut framer = Framer::new(limits);
     let mut input = BytesMut::from(&b"a LOGIN {10+}\r\n0123456789 {10}\r\n"[..]);
     let Ok(Frame::Literal(first)) = framer.next(&mut input) else { panic!("a literal") };
@@ -133,6 +133,21 @@ fn a_literal_beyond_its_limit_is_to_be_refused() {
     let Ok(Frame::Literal(header)) = framer.next(&mut input) else { panic!("a literal") };
     assert_eq!(header.decision(&FrameLimits::default()), LiteralDecision::Refuse);
     assert_eq!(header.tag().unwrap().as_str(), "a");
+}
+
+#[test]
+fn a_literal_too_many_is_to_be_refused() {
+    let limits = FrameLimits { literals_max: 2, ..FrameLimits::default() };
+    let mut framer = Framer::new(limits);
+    let mut input = BytesMut::from(&b"a X {0+}\r\n {0+}\r\n {0+}\r\n {0+}\r\n\r\nb X {0+}\r\n"[..]);
+    let mut decisions = Vec::new();
+    while let Ok(Frame::Literal(header)) = framer.next(&mut input) {
+        decisions.push((header.tag().unwrap().to_string(), header.decision(&limits)));
+        framer.decide(header.decision(&limits));
+    }
+    let [buffer, refuse] = [LiteralDecision::Buffer, LiteralDecision::Refuse];
+    let expected = [("a", buffer), ("a", buffer), ("a", refuse), ("b", buffer)];
+    assert_eq!(decisions, expected.map(|(tag, decision)| (tag.to_owned(), decision)));
 }
 
 #[test]
@@ -181,7 +196,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_are_framed(bytes in prop::collection::vec(any::<u8>(), 0..200), size in 1..50usize) {
-        let limits = FrameLimits { command_bytes_max: 40, literal_bytes_max: 20 };
+        let limits = FrameLimits { command_bytes_max: 40, literal_bytes_max: 20, ..FrameLimits::default() };
         frames(&bytes, &[size], limits, LiteralDecision::Stream);
     }
 }

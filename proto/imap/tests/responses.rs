@@ -23,7 +23,11 @@ fn tag() -> Tag {
 
 /// The responses in some bytes, as a client frames and reads them.
 fn replies(bytes: &[u8]) -> Vec<Reply> {
-    let limits = FrameLimits { command_bytes_max: usize::MAX, literal_bytes_max: usize::MAX };
+    let limits = FrameLimits {
+        command_bytes_max: usize::MAX,
+        literal_bytes_max: usize::MAX,
+        literals_max: usize::MAX,
+    };
     let mut framer = Framer::new(limits);
     let mut input = BytesMut::from(bytes);
     let mut replies = Vec::new();

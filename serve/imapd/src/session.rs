@@ -159,7 +159,7 @@ impl Session {
         let decision = header.decision(self.channel.frame_limits());
         self.channel.decide(decision);
         if decision == LiteralDecision::Refuse {
-            return self.too_big(tag);
+            return self.refuse_literal(header, tag);
         }
         if !header.non_sync {
             response::continuation(self.channel.text(), "Go on");
@@ -167,8 +167,11 @@ impl Session {
         Ok(())
     }
 
-    fn too_big(&mut self, tag: Option<Tag>) -> Result<(), Stop> {
-        let refusal = Refusal { code: Some(Code::TooBig), ..Refusal::bad("Literal is too large") };
+    fn refuse_literal(&mut self, header: &LiteralHeader, tag: Option<Tag>) -> Result<(), Stop> {
+        let refusal = match header.number > self.channel.frame_limits().literals_max {
+            true => Refusal { code: Some(Code::Limit), ..Refusal::bad("Too many literals") },
+            false => Refusal { code: Some(Code::TooBig), ..Refusal::bad("Literal is too large") },
+        };
         match tag {
             Some(tag) => refusal.write(self.channel.text(), &tag),
             None => response::untagged(self.channel.text(), Status::Bad, refusal.code, &refusal.text),

@@ -2,7 +2,7 @@
 
 use super::spaced_set;
 use crate::cursor::{Cursor, Parsed};
-use crate::{Fetch, FetchItem, Numbering, Partial, Section, SectionText};
+use crate::{Complaint, Fetch, FetchItem, Numbering, Partial, Section, SectionText};
 
 /// RFC 3501 9: `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
 /// "(" fetch-att *(SP fetch-att) ")")`
@@ -14,7 +14,29 @@ pub(super) fn fetch(cursor: &mut Cursor<'_>, by: Numbering) -> Parsed<Fetch> {
         (_, Some(items)) => items,
         _ => vec![item(cursor)?],
     };
+    within_limits(&items)?;
     Ok(Fetch { by, set, items: without_repeats(items) })
+}
+
+/// What one FETCH may ask of each message.
+fn within_limits(items: &[FetchItem]) -> Parsed<()> {
+    if items.len() > limits::IMAP_FETCH_ITEMS_MAX {
+        return Err(Complaint::Limit { what: "many items" });
+    }
+    match items.iter().map(field_names).sum::<usize>() {
+        0..=limits::IMAP_FETCH_FIELD_NAMES_MAX => Ok(()),
+        _ => Err(Complaint::Limit { what: "many field names" }),
+    }
+}
+
+fn field_names(item: &FetchItem) -> usize {
+    match item {
+        FetchItem::Section {
+            section: Section { text: Some(SectionText::HeaderFields { names, .. }), .. },
+            ..
+        } => names.len(),
+        _ => 0,
+    }
 }
 
 /// RFC 3501 6.4.5: ALL, FAST and FULL stand alone, never in a list.

@@ -30,23 +30,38 @@ pub(super) fn list(cursor: &mut Cursor<'_>) -> Parsed<List> {
 /// The reference name, which may be empty.
 fn reference(cursor: &mut Cursor<'_>) -> Parsed<String> {
     cursor.space()?;
-    utf7::decode(&cursor.astring()?).ok_or(Complaint::MailboxName)
+    let reference = cursor.astring()?;
+    match reference.len() {
+        0..=limits::MAILBOX_NAME_BYTES_MAX => utf7::decode(&reference).ok_or(Complaint::MailboxName),
+        _ => Err(Complaint::Limit { what: "long a reference" }),
+    }
 }
 
 /// RFC 5258 6: `mbox-or-pat = list-mailbox / patterns`, `patterns = "(" list-mailbox *(SP list-mailbox) ")"`
 fn patterns(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
     match cursor.peek() {
-        Some(b'(') => cursor.list1("a list of patterns", pattern),
+        Some(b'(') => few(cursor.list1("a list of patterns", pattern)?),
         _ => Ok(vec![pattern(cursor)?]),
+    }
+}
+
+fn few(patterns: Vec<String>) -> Parsed<Vec<String>> {
+    match patterns.len() {
+        0..=limits::IMAP_LIST_PATTERNS_MAX => Ok(patterns),
+        _ => Err(Complaint::Limit { what: "many patterns" }),
     }
 }
 
 fn pattern(cursor: &mut Cursor<'_>) -> Parsed<String> {
     let pattern = cursor.list_mailbox()?;
-    match pattern.len() {
-        0..=limits::MAILBOX_NAME_BYTES_MAX => utf7::decode(&pattern).ok_or(Complaint::MailboxName),
-        _ => Err(Complaint::Limit { what: "long a pattern" }),
+    let wildcards = memchr::memchr2_iter(b'*', b'%', &pattern).count();
+    if pattern.len() > limits::MAILBOX_NAME_BYTES_MAX {
+        return Err(Complaint::Limit { what: "long a pattern" });
     }
+    if wildcards > limits::IMAP_LIST_WILDCARDS_MAX {
+        return Err(Complaint::Limit { what: "many wildcards in a pattern" });
+    }
+    utf7::decode(&pattern).ok_or(Complaint::MailboxName)
 }
 
 /// RFC 5258 6: `list-select-opt`, RFC 6154 6: `/ "SPECIAL-USE"`

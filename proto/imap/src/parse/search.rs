@@ -17,7 +17,7 @@ pub(super) fn search(cursor: &mut Cursor<'_>, by: Numbering) -> Parsed<Search> {
     }
     // An unknown charset is a matter of its own, whatever the keys are.
     message::charset_decode(&charset, b"").ok_or(Complaint::Charset)?;
-    let mut program = Program { cursor, charset: &charset, depth: 0 };
+    let mut program = Program { cursor, charset: &charset, depth: 0, keys: 0 };
     let mut keys = vec![program.key()?];
     while !program.cursor.is_at_end() {
         program.cursor.space()?;
@@ -42,6 +42,7 @@ struct Program<'c, 'l> {
     cursor: &'c mut Cursor<'l>,
     charset: &'c [u8],
     depth: usize,
+    keys: usize,
 }
 
 impl Program<'_, '_> {
@@ -50,6 +51,10 @@ impl Program<'_, '_> {
         self.depth += 1;
         if self.depth > limits::IMAP_SEARCH_DEPTH_MAX {
             return Err(Complaint::Limit { what: "deep a search program" });
+        }
+        self.keys += 1;
+        if self.keys > limits::IMAP_SEARCH_KEYS_MAX {
+            return Err(Complaint::Limit { what: "many search keys" });
         }
         let key = match self.cursor.peek() {
             Some(b'(') => self.group(),
