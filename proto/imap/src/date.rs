@@ -36,7 +36,9 @@ impl DateTime {
         let time = time(words.next()?)?;
         let offset = offset(words.next()?)?;
         let timestamp = offset.to_timestamp(Civil::from_parts(date, time)).ok()?;
-        words.next().is_none().then_some(DateTime { timestamp, offset })
+        let read = DateTime { timestamp, offset };
+        let writable = has_four_digits(&read) && has_four_digits(&DateTime::utc(timestamp));
+        (words.next().is_none() && writable).then_some(read)
     }
 
     /// Appends `"dd-Mon-yyyy hh:mm:ss +zzzz"`, with its quotes.
@@ -54,6 +56,12 @@ impl DateTime {
         )
         .expect("a vector takes all that is written");
     }
+}
+
+/// RFC 3501 9: `date-year = 4DIGIT`. The year 0 is no year of the calendar, and what is just in it is before it in
+/// another zone.
+fn has_four_digits(date: &DateTime) -> bool {
+    (1..=9_999).contains(&date.date().year())
 }
 
 /// RFC 3501 9: `date-text = date-day "-" date-month "-" date-year`
@@ -101,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_date_comes_back_in_its_own_zone() {
-        for text in ["17-Jul-1996 02:44:25 -0730", " 7-Feb-1994 21:52:25 +0000", " 1-Jan-0000 00:00:00 +1400"]
+        for text in ["17-Jul-1996 02:44:25 -0730", " 7-Feb-1994 21:52:25 +0000", " 2-Jan-0001 00:00:00 +1400"]
         {
             assert_eq!(rewritten(text), Some(format!("\"{text}\"")));
         }
@@ -132,6 +140,9 @@ mod tests {
             "1-Jan-2026 00:00:00 +0060",
             "1-Jan-2026 00:00:00 +0000 x",
             "1-Jän-2026 00:00:00 +0000",
+            "1-Jan-0000 00:00:00 +1400",
+            "1-Jan-0001 00:00:00 +1400",
+            "31-Dec-0000 23:00:00 -0100",
         ] {
             assert_eq!(DateTime::parse(text.as_bytes()), None, "{text}");
         }
