@@ -152,6 +152,7 @@ impl Session {
             Ok(done) => self.answer(tag, Ok(done), Expunges::Now).await,
             Err(AppendStop::Stop(stop)) => self.answer(tag, Err(stop), Expunges::Now).await,
             Err(AppendStop::Malformed(error)) => self.malformed(&error),
+            Err(AppendStop::Unframed(error)) => self.unframed(&error).map(drop),
         }
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use address::AccountName;
 use disk::{Body, BodyWriter};
-use imap::{Append, Code, CommandError, Frame, Line, LiteralDecision, LiteralHeader, Request, response};
+use imap::{
+    Append, Code, CommandError, Frame, FrameError, Line, LiteralDecision, LiteralHeader, Request, response,
+};
 use jiff::Timestamp;
 use mailstore::{AppendRequest, Appended, Mailbox, Mailstore};
 use net::{Instant, deadline_in};
@@ -18,10 +20,13 @@ use crate::bodies::Bodies;
 use crate::channel::{Channel, ReadError};
 use crate::refusal::{Done, DoneCode, Outcome, Refusal, Stop, try_create};
 
-/// A line that the client should not have sent: how to answer is in the error.
+/// Why an APPEND did not end in OK.
 pub(crate) enum AppendStop {
     Stop(Stop),
+    /// A line that the client should not have sent: how to answer is in the error.
     Malformed(CommandError),
+    /// Bytes behind the message that are no line at all.
+    Unframed(FrameError),
 }
 
 impl<E: Into<Stop>> From<E> for AppendStop {
@@ -86,7 +91,7 @@ async fn expect_end(out: &mut Channel, deadline: Instant) -> Result<(), AppendSt
         Ok(Frame::Literal(_)) => return Err(refuse_second(out)),
         Ok(Frame::NeedMore) => Line::new(""),
         Err(ReadError::Net(error)) => return Err(error.into()),
-        Err(ReadError::Frame(_)) => return Err(Refusal::bad("Line too long").into()),
+        Err(ReadError::Frame(error)) => return Err(AppendStop::Unframed(error)),
     };
     Request::parse(&line).map(drop).map_err(AppendStop::Malformed)
 }
