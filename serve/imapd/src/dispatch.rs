@@ -4,6 +4,7 @@ use address::AccountName;
 use imap::{Command, MailboxName, Numbering, Tag};
 
 use crate::cmd::*;
+use crate::login::is_wrong_guess;
 use crate::refusal::{Done, DoneCode, Outcome, Refusal, Stop};
 use crate::report::Expunges;
 use crate::session::{Next, Session};
@@ -89,7 +90,7 @@ impl Session {
         if let Stop::Refused(refusal) = stop {
             tracing::info!(text = %refusal.text, "login refused");
             metrics::counter!("tartan_imapd_logins_total", "result" => "refused").increment(1);
-            self.logins_refused += 1;
+            self.logins_refused += u32::from(is_wrong_guess(refusal));
         }
     }
 

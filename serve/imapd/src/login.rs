@@ -37,11 +37,16 @@ pub(crate) fn refusal(error: SaslError) -> Refusal {
         SaslError::UnknownMechanism => Refusal::no_plain("Mechanism is not supported"),
         SaslError::ChannelBinding => Refusal::no_plain("Channel binding is not supported"),
         SaslError::Malformed | SaslError::TooLong => {
-            Refusal::no(Code::AuthenticationFailed, "Authentication message is malformed")
+            Refusal::no(Code::ClientBug, "Authentication message is malformed")
         }
         SaslError::Base64 => Refusal::bad("Not BASE64"),
         SaslError::Cancelled => Refusal::bad("Authentication cancelled"),
     }
+}
+
+/// Whether somebody has guessed, and wrongly. A client that tries what is not there, or gives up, has not.
+pub(crate) fn is_wrong_guess(refusal: &Refusal) -> bool {
+    matches!(refusal.code, Some(Code::AuthenticationFailed | Code::AuthorizationFailed))
 }
 
 /// Asks the directory for the account of a login and its password.
