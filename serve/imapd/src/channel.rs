@@ -32,9 +32,18 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// A channel to somebody who has not logged in: commands are short.
     pub(crate) fn new(wire: Wire) -> Self {
-        let frame_limits = FrameLimits::default();
+        let wire = wire.with_buffer_bytes_max(limits::IMAP_LOGIN_INPUT_BYTES_MAX);
+        let frame_limits = FrameLimits::before_login();
         Self { wire, framer: Framer::new(frame_limits), frame_limits, out: Pieces::new() }
+    }
+
+    /// Takes commands of full length from now on.
+    pub(crate) fn trusted(mut self) -> Self {
+        let frame_limits = FrameLimits::default();
+        self.framer.change_limits(frame_limits);
+        Self { wire: self.wire.with_buffer_bytes_max(limits::IMAP_INPUT_BYTES_MAX), frame_limits, ..self }
     }
 
     pub(crate) fn wire(&self) -> &Wire {

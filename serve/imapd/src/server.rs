@@ -22,7 +22,7 @@ pub struct ImapSettings {
     pub temporary_dir: PathBuf,
     /// Bytes of a message that APPEND takes.
     pub message_bytes_max: u64,
-    /// Time without a command before the login.
+    /// Time from the greeting, or from STARTTLS, to the login.
     pub login_time_max: Duration,
     /// Time without a command, and of one IDLE, after the login (RFC 3501 5.4 asks for 30 minutes).
     pub idle_time_max: Duration,

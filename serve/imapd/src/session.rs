@@ -24,6 +24,8 @@ pub(crate) enum Next {
     Command,
     /// The OK to STARTTLS is written.
     Handshake,
+    /// The client has logged in.
+    Trusted,
     /// The session is over.
     Close,
 }
@@ -40,6 +42,8 @@ pub(crate) struct Session {
     /// Commands in a row that were BAD.
     bad_in_a_row: u32,
     pub(crate) logins_refused: u32,
+    /// The time by which the client must have logged in.
+    login_deadline: Instant,
 }
 
 impl Session {
@@ -51,9 +55,9 @@ impl Session {
         tls: Option<TlsAcceptor>,
         settings: ImapSettings,
     ) -> Self {
-        let wire = Wire::new(connection).with_buffer_bytes_max(limits::IMAP_INPUT_BYTES_MAX);
-        let channel = Channel::new(wire);
+        let channel = Channel::new(Wire::new(connection));
         let state = State::ExpectLogin;
+        let login_deadline = deadline_in(settings.login_time_max);
         Self {
             channel,
             state,
@@ -64,6 +68,7 @@ impl Session {
             settings,
             bad_in_a_row: 0,
             logins_refused: 0,
+            login_deadline,
         }
     }
 
@@ -77,6 +82,7 @@ impl Session {
                     Ok(secured) => self = secured,
                     Err(error) => return error.fault().log("TLS handshake failed", &error),
                 },
+                Ok(Next::Trusted) => self = self.trusted(),
                 Ok(Next::Close) => break,
                 Err(stop) => {
                     self.farewell(stop);
@@ -101,15 +107,19 @@ impl Session {
 
     /// The time by which the next command must be there, and be finished by the client.
     pub(crate) fn deadline(&self) -> Instant {
-        deadline_in(match self.state.is_logged_in() {
-            false => self.settings.login_time_max,
-            true => self.settings.idle_time_max,
-        })
+        match self.state.is_logged_in() {
+            false => self.login_deadline,
+            true => deadline_in(self.settings.idle_time_max),
+        }
     }
 
     /// One command. An error ends the session.
     async fn turn(&mut self) -> Result<Next, Stop> {
         let deadline = self.deadline();
+        // A client that always has one more command in the pipe is never waited for.
+        if deadline <= Instant::now() {
+            return Err(Stop::Broken(NetError::Timeout("reading")));
+        }
         match self.channel.frame(deadline).await {
             Ok(Frame::Line(line)) => self.line(&line).await,
             Ok(Frame::Literal(header)) => self.literal(&header).await.map(|()| Next::Command),
@@ -243,7 +253,13 @@ impl Session {
 
     async fn secured(self) -> Result<Self, NetError> {
         let Some(acceptor) = self.tls.clone() else { return Err(NetError::AlreadySecure) };
-        Ok(Self { channel: self.channel.start_tls(&acceptor).await?, ..self })
+        let channel = self.channel.start_tls(&acceptor).await?;
+        Ok(Self { channel, login_deadline: deadline_in(self.settings.login_time_max), ..self })
+    }
+
+    /// Somebody with an account may send longer commands.
+    fn trusted(self) -> Self {
+        Self { channel: self.channel.trusted(), ..self }
     }
 
     /// The BYE (RFC 3501 7.1.5), where there is somebody to hear it.
