@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use disk::Body;
 use imap::{Frame, FrameError, FrameLimits, Framer, LiteralDecision, PieceRef, Pieces};
+use message::wire::without_nul;
 use net::{Instant, NetError, TlsAcceptor, Wire, deadline_in};
 
 /// What stopped the reading of a command.
@@ -127,10 +128,11 @@ impl Channel {
         self.wire.flush().await
     }
 
+    /// No response holds a NUL, whatever the message does: one octet goes out for it, so that lengths stay right.
     async fn write_out(&mut self) -> Result<(), NetError> {
         for piece in self.out.iter() {
             match piece {
-                PieceRef::Bytes(bytes) => self.wire.write_all(bytes).await?,
+                PieceRef::Bytes(bytes) => self.wire.write_all(&without_nul(bytes)).await?,
                 PieceRef::File { file, offset, octets } => {
                     write_file(&mut self.wire, file, offset, octets).await?;
                 }
@@ -161,7 +163,7 @@ async fn write_file(wire: &mut Wire, body: &Body, mut offset: u64, octets: u64) 
         if chunk.is_empty() {
             return Err(std::io::Error::from(std::io::ErrorKind::InvalidData).into());
         }
-        wire.write_all(&chunk).await?;
+        wire.write_all(&without_nul(&chunk)).await?;
         offset += chunk.len() as u64;
     }
     Ok(())
