@@ -65,8 +65,11 @@ fn report_arrived(out: &mut Channel, selected: &mut Selected, arrived: &[&Messag
         return;
     }
     arrived.iter().for_each(|row| selected.uids.push(row.uid.number()));
-    if !selected.read_only {
-        selected.recent.add(selected.mailbox.recent_claim());
+    match (selected.read_only, arrived) {
+        (true, [first, .., last] | [first @ last]) => {
+            selected.recent.add_range(first.uid.number(), last.uid.number().saturating_add(1));
+        }
+        _ => selected.recent.add(selected.mailbox.recent_claim()),
     }
     response::exists(out.text(), selected.uids.len());
     response::recent(out.text(), selected.recent_count());
