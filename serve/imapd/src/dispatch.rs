@@ -112,7 +112,7 @@ impl Session {
             Command::Subscribe(mailbox) => subscribe::run(store, account, &mailbox).await,
             Command::Unsubscribe(mailbox) => subscribe::run_unsubscribe(store, account, &mailbox).await,
             Command::List(asked) => list::run(out, store, account, &asked).await,
-            Command::Lsub(asked) => lsub::run(out, store, account, &asked),
+            Command::Lsub(asked) => lsub::run(out, store, account, &asked).await,
             Command::Status { mailbox, items } => status::run(out, store, account, &mailbox, &items).await,
             Command::Namespace => namespace::run(out),
             Command::Select { mailbox, read_only } => self.select(&mailbox, read_only).await,

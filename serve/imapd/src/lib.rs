@@ -18,6 +18,7 @@ mod dispatch;
 mod login;
 mod material;
 mod names;
+mod pace;
 mod refusal;
 mod report;
 mod search;

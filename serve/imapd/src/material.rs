@@ -104,6 +104,17 @@ impl Material {
         &self.rendered
     }
 
+    /// What it takes to write an item: fields are picked from the header, all else is copied or sent as it is.
+    pub(crate) fn steps(&self, item: &FetchItem) -> usize {
+        match item {
+            FetchItem::Section {
+                section: Section { text: Some(SectionText::HeaderFields { .. }), .. },
+                ..
+            } => self.rendered.header.len().max(limits::BODY_CHUNK_BYTES),
+            _ => 100,
+        }
+    }
+
     pub(crate) fn whole(&self) -> SectionData<Body> {
         self.section(&Section::default(), None)
     }

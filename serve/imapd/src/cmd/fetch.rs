@@ -12,6 +12,7 @@ use mailstore::{
 
 use crate::channel::Channel;
 use crate::material::{Material, Needs};
+use crate::pace::Pace;
 use crate::refusal::{Done, Outcome, Refusal};
 use crate::report::{flags_shown, report_keywords};
 use crate::selected::Selected;
@@ -160,10 +161,12 @@ async fn write_message(
     if plan.seen.contains(row.uid) {
         fetch.flags(flags_shown(row, &selected.recent));
     }
+    let mut pace = Pace::default();
     let (first, rest) = plan.items.split_at(1);
     first.iter().for_each(|item| write_item(&mut fetch, selected, row, material, item));
     for item in rest {
         out.relieve().await?;
+        pace.spend(material.steps(item)).await;
         write_item(&mut FetchWriter::resume(out.pieces()), selected, row, material, item);
     }
     FetchWriter::resume(out.pieces()).end();

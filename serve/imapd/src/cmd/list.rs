@@ -1,12 +1,13 @@
 //! LIST (RFC 3501 6.3.8), with the attributes of RFC 3348 3 and RFC 6154 2.
 
 use address::AccountName;
-use imap::{List, ListReturn, ListSelection, MailboxName, StatusItem, response};
+use imap::{List, ListPattern, ListReturn, ListSelection, MailboxName, StatusItem, response};
 use mailstore::{MailboxEntry, Mailstore};
 
 use super::status;
 use crate::channel::Channel;
 use crate::names::{SEPARATOR, name_of};
+use crate::pace::Pace;
 use crate::refusal::{Done, Outcome};
 
 pub(crate) async fn run(
@@ -20,8 +21,10 @@ pub(crate) async fn run(
         return Ok(Done::plain("LIST completed"));
     }
     let patterns = asked.joined(SEPARATOR);
+    let mut pace = Pace::default();
     for entry in store.mailbox_list(account) {
         let name = name_of(&entry.path);
+        pace.spend(steps(&patterns, &name)).await;
         if selects(asked, &entry) && patterns.iter().any(|pattern| pattern.matches(&name)) {
             response::list(out.text(), &attributes(asked, &entry), Some(SEPARATOR), &name);
             write_status(out, store, asked, &entry, &name).await?;
@@ -29,6 +32,11 @@ pub(crate) async fn run(
         }
     }
     Ok(Done::plain("LIST completed"))
+}
+
+/// What it takes to try a name.
+pub(crate) fn steps(patterns: &[ListPattern], name: &str) -> usize {
+    patterns.iter().map(|pattern| pattern.steps(name.len())).sum()
 }
 
 /// RFC 5258 3.1 and RFC 6154 2: only what the selection options say.

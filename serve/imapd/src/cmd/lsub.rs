@@ -6,16 +6,25 @@ use address::AccountName;
 use imap::{List, response};
 use mailstore::Mailstore;
 
+use super::list::steps;
 use crate::channel::Channel;
 use crate::names::{SEPARATOR, name_of};
+use crate::pace::Pace;
 use crate::refusal::{Done, Outcome};
 
 /// Subscribed names, whether they exist or not. Where `%` stops above a subscribed name, the level that it
 /// stops at is shown as `\Noselect`.
-pub(crate) fn run(out: &mut Channel, store: &Mailstore, account: &AccountName, asked: &List) -> Outcome {
+pub(crate) async fn run(
+    out: &mut Channel,
+    store: &Mailstore,
+    account: &AccountName,
+    asked: &List,
+) -> Outcome {
     let mut shown: BTreeMap<String, &[&str]> = BTreeMap::new();
     let patterns = asked.joined(SEPARATOR);
+    let mut pace = Pace::default();
     for name in store.subscriptions(account).iter().map(name_of) {
+        pace.spend(steps(&patterns, &name) * name.split(SEPARATOR).count()).await;
         for pattern in &patterns {
             if pattern.matches(&name) {
                 shown.insert(name.clone(), &[]);
@@ -26,6 +35,7 @@ pub(crate) fn run(out: &mut Channel, store: &Mailstore, account: &AccountName, a
     }
     for (name, attributes) in &shown {
         response::lsub(out.text(), attributes, Some(SEPARATOR), name);
+        out.relieve().await?;
     }
     Ok(Done::plain("LSUB completed"))
 }
