@@ -106,6 +106,21 @@ impl Channel {
         !self.wire.buffer().is_empty()
     }
 
+    /// Ends when nobody waits for an answer any more: the client is gone, or the process is to stop. Commands that come
+    /// meanwhile are kept.
+    pub(crate) async fn abandoned(&mut self) -> NetError {
+        loop {
+            match self.wire.fill_or_stop(deadline_in(limits::IMAP_IDLE_TIME_MAX)).await {
+                Ok(_) | Err(NetError::Timeout(_)) => {}
+                Err(NetError::BufferFull { .. }) => {
+                    self.wire.connection().shutdown().asked().await;
+                    return NetError::Stopping;
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
     async fn await_input(&mut self, deadline: Instant) -> Result<(), NetError> {
         self.send().await?;
         self.wire.fill_or_stop(deadline).await.map(drop)

@@ -150,7 +150,7 @@ impl Session {
                 Ok(done)
             }
             Command::Expunge { uids } => expunge::run(store, mailbox, uids.as_ref()).await,
-            Command::Search(asked) => search::run(out, store, mailbox, &asked).await,
+            Command::Search(asked) => search::run(out, store, &self.searches, mailbox, &asked).await,
             Command::Fetch(asked) => fetch::run(out, store, mailbox, &asked).await,
             Command::Store(asked) => store::run(out, store, mailbox, &asked).await,
             Command::Copy { by, set, mailbox: target } => {

@@ -85,7 +85,7 @@ pub(crate) fn uid_set(messages: &[Numbered]) -> UidSet {
 }
 
 /// The messages that this session is the first to know of (`\Recent`, RFC 3501 2.3.2), as ranges of uids.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RecentUids {
     /// From, and until without the end.
     ranges: Vec<(u32, u32)>,

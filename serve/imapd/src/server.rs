@@ -12,6 +12,7 @@ use telemetry::SessionId;
 use tracing::Instrument;
 
 use crate::bodies::Bodies;
+use crate::search::SearchPool;
 use crate::session::Session;
 
 /// Settings of an IMAP server.
@@ -46,6 +47,7 @@ pub struct ImapServer {
     directory: Arc<dyn Directory>,
     bodies: Bodies,
     tls: Option<TlsAcceptor>,
+    searches: SearchPool,
     settings: ImapSettings,
 }
 
@@ -60,7 +62,8 @@ impl ImapServer {
         settings: ImapSettings,
     ) -> Self {
         let bodies = Bodies::new(disk, settings.temporary_dir.clone(), settings.message_bytes_max);
-        Self { mailstore, directory, bodies, tls, settings }
+        let searches = SearchPool::new(limits::IMAP_SEARCHES_AT_ONCE_MAX);
+        Self { mailstore, directory, bodies, tls, searches, settings }
     }
 
     /// Runs one session to its end: LOGOUT, a time-out, a stop of the process, or the loss of the connection.
@@ -73,6 +76,7 @@ impl ImapServer {
             self.directory.clone(),
             self.bodies.clone(),
             self.tls.clone(),
+            self.searches.clone(),
             self.settings.clone(),
         );
         session.run().instrument(span).await;

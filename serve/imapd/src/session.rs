@@ -17,6 +17,7 @@ use crate::cmd::append::AppendStop;
 use crate::cmd::{append, capability};
 use crate::refusal::{Done, Outcome, Refusal, Stop};
 use crate::report::{Expunges, report};
+use crate::search::SearchPool;
 use crate::state::State;
 
 /// What follows a command.
@@ -38,6 +39,7 @@ pub(crate) struct Session {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) bodies: Bodies,
     pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) searches: SearchPool,
     pub(crate) settings: ImapSettings,
     /// Commands in a row that were BAD.
     bad_in_a_row: u32,
@@ -53,6 +55,7 @@ impl Session {
         directory: Arc<dyn Directory>,
         bodies: Bodies,
         tls: Option<TlsAcceptor>,
+        searches: SearchPool,
         settings: ImapSettings,
     ) -> Self {
         let channel = Channel::new(Wire::new(connection));
@@ -65,6 +68,7 @@ impl Session {
             directory,
             bodies,
             tls,
+            searches,
             settings,
             bad_in_a_row: 0,
             logins_refused: 0,

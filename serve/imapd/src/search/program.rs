@@ -2,16 +2,15 @@
 
 use std::ops::RangeInclusive;
 
-use imap::{DateTest, Flag, SearchKey, SequenceSet};
+use imap::{DateTest, Flag, SearchKey};
 use jiff::civil::Date;
 use mailstore::{MessageRow, SystemFlag};
-use message::{HeaderIter, decode_header, sent_date};
 use smallvec::SmallVec;
 
 use super::folded::Needle;
-use super::text::{Found, header_text};
+use super::header::{Header, HeaderNeeds};
+use super::text::Found;
 use crate::cmd::fetch::internal_date;
-use crate::refusal::{Outcome, Refusal};
 use crate::selected::{RecentUids, Selected};
 
 /// A condition, its strings folded and its sets resolved.
@@ -27,8 +26,8 @@ enum Test {
     Sent(DateTest, Date),
     Larger(u64),
     Smaller(u64),
-    /// A field with this name contains this.
-    Header(String, Box<Needle>),
+    /// Field number n contains needle number m.
+    Header(usize, usize),
     /// Needle number n is in the body.
     Body(usize),
     /// Needle number n is in the header or the body.
@@ -45,7 +44,22 @@ type Ranges = SmallVec<[RangeInclusive<u32>; 4]>;
 #[derive(Debug)]
 pub(crate) struct Program {
     test: Test,
-    needles: Vec<Needle>,
+    needles: Needles,
+    header: HeaderNeeds,
+}
+
+/// The strings of a program, each once.
+#[derive(Debug, Default)]
+struct Needles(Vec<Needle>);
+
+impl Needles {
+    fn number(&mut self, text: &str) -> usize {
+        let needle = Needle::new(text);
+        self.0.iter().position(|known| known.bytes() == needle.bytes()).unwrap_or_else(|| {
+            self.0.push(needle);
+            self.0.len() - 1
+        })
+    }
 }
 
 /// A message and as much of it as has been read.
@@ -54,59 +68,68 @@ pub(crate) struct Candidate<'c> {
     pub(crate) seq: u32,
     pub(crate) row: &'c MessageRow<'c>,
     pub(crate) recent: &'c RecentUids,
-    pub(crate) header: Option<&'c [u8]>,
+    pub(crate) header: Option<&'c Header>,
     pub(crate) found: Option<&'c Found>,
 }
 
 impl Program {
-    /// A set that names a sequence number without a message is BAD.
-    pub(crate) fn new(key: &SearchKey, selected: &Selected) -> Outcome<Self> {
-        let mut needles = Vec::new();
-        let test = prepare(key, selected, &mut needles)?;
-        Ok(Self { test, needles })
+    pub(crate) fn new(key: &SearchKey, selected: &Selected) -> Self {
+        let (needles, header) = (Needles::default(), HeaderNeeds::default());
+        let mut program = Self { test: Test::All, needles, header };
+        program.test = program.prepare(key, selected);
+        program
     }
 
     /// What to look for in bodies.
     pub(crate) fn needles(&self) -> &[Needle] {
-        &self.needles
+        &self.needles.0
+    }
+
+    /// What it asks of headers.
+    pub(crate) fn header(&self) -> &HeaderNeeds {
+        &self.header
     }
 
     /// Whether the message passes; none when more of it must be read.
     pub(crate) fn holds(&self, candidate: &Candidate<'_>) -> Option<bool> {
-        self.test.holds(candidate, &self.needles)
+        self.test.holds(candidate, self.needles())
     }
-}
 
-fn prepare(key: &SearchKey, selected: &Selected, needles: &mut Vec<Needle>) -> Outcome<Test> {
-    let mut number = |text: &str| {
-        needles.push(Needle::new(text));
-        needles.len() - 1
-    };
-    Ok(match key {
-        SearchKey::All => Test::All,
-        SearchKey::Has(flag) => has(flag),
-        SearchKey::Sequence(set) => Test::Sequence(sequence(set, selected)?),
-        SearchKey::Uid(set) => Test::Uid(set.ranges(selected.uids.last_uid().unwrap_or(0))),
-        SearchKey::Internal(test, date) => Test::Internal(*test, *date),
-        SearchKey::Sent(test, date) => Test::Sent(*test, *date),
-        SearchKey::Larger(octets) => Test::Larger(*octets),
-        SearchKey::Smaller(octets) => Test::Smaller(*octets),
-        SearchKey::From(text) => header("From", text),
-        SearchKey::To(text) => header("To", text),
-        SearchKey::Cc(text) => header("Cc", text),
-        SearchKey::Bcc(text) => header("Bcc", text),
-        SearchKey::Subject(text) => header("Subject", text),
-        SearchKey::Header { name, value } => header(name, value),
-        SearchKey::Body(text) => Test::Body(number(text)),
-        SearchKey::Text(text) => Test::Text(number(text)),
-        SearchKey::And(keys) => {
-            Test::And(keys.iter().map(|key| prepare(key, selected, needles)).collect::<Outcome<_>>()?)
+    fn prepare(&mut self, key: &SearchKey, selected: &Selected) -> Test {
+        match key {
+            SearchKey::All => Test::All,
+            SearchKey::Has(flag) => has(flag),
+            SearchKey::Sequence(set) => Test::Sequence(set.ranges(selected.uids.len())),
+            SearchKey::Uid(set) => Test::Uid(set.ranges(selected.uids.last_uid().unwrap_or(0))),
+            SearchKey::Internal(test, date) => Test::Internal(*test, *date),
+            SearchKey::Sent(test, date) => {
+                self.header.sent = true;
+                Test::Sent(*test, *date)
+            }
+            SearchKey::Larger(octets) => Test::Larger(*octets),
+            SearchKey::Smaller(octets) => Test::Smaller(*octets),
+            SearchKey::From(text) => self.field("From", text),
+            SearchKey::To(text) => self.field("To", text),
+            SearchKey::Cc(text) => self.field("Cc", text),
+            SearchKey::Bcc(text) => self.field("Bcc", text),
+            SearchKey::Subject(text) => self.field("Subject", text),
+            SearchKey::Header { name, value } => self.field(name, value),
+            SearchKey::Body(text) => Test::Body(self.needles.number(text)),
+            SearchKey::Text(text) => {
+                self.header.text = true;
+                Test::Text(self.needles.number(text))
+            }
+            SearchKey::And(keys) => Test::And(keys.iter().map(|key| self.prepare(key, selected)).collect()),
+            SearchKey::Or(one, other) => {
+                Test::Or(Box::new([self.prepare(one, selected), self.prepare(other, selected)]))
+            }
+            SearchKey::Not(key) => Test::Not(Box::new(self.prepare(key, selected))),
         }
-        SearchKey::Or(one, other) => {
-            Test::Or(Box::new([prepare(one, selected, needles)?, prepare(other, selected, needles)?]))
-        }
-        SearchKey::Not(key) => Test::Not(Box::new(prepare(key, selected, needles)?)),
-    })
+    }
+
+    fn field(&mut self, name: &str, value: &str) -> Test {
+        Test::Header(self.header.field(name), self.needles.number(value))
+    }
 }
 
 fn has(flag: &Flag) -> Test {
@@ -114,17 +137,6 @@ fn has(flag: &Flag) -> Test {
         Some(system) => Test::System(system),
         None if *flag == Flag::Recent => Test::Recent,
         None => Test::Keyword(flag.as_str().to_owned()),
-    }
-}
-
-fn header(name: &str, value: &str) -> Test {
-    Test::Header(name.to_owned(), Box::new(Needle::new(value)))
-}
-
-fn sequence(set: &SequenceSet, selected: &Selected) -> Outcome<Ranges> {
-    match selected.uids.by_sequence(set) {
-        Ok(_) => Ok(set.ranges(selected.uids.len())),
-        Err(_) => Err(Refusal::bad("No message has that sequence number").into()),
     }
 }
 
@@ -146,11 +158,11 @@ impl Test {
             Self::Internal(test, day) => test.holds(internal_date(row).date(), *day),
             Self::Larger(octets) => row.size > *octets,
             Self::Smaller(octets) => row.size < *octets,
-            Self::Sent(test, day) => sent_date(candidate.header?).is_some_and(|sent| test.holds(sent, *day)),
-            Self::Header(name, needle) => field_contains(candidate.header?, name, needle),
+            Self::Sent(test, day) => candidate.header?.sent().is_some_and(|sent| test.holds(sent, *day)),
+            Self::Header(field, needle) => candidate.header?.field_contains(*field, &needles[*needle]),
             Self::Body(needle) => candidate.found?.has(*needle),
             Self::Text(needle) => {
-                needles[*needle].is_in(&header_text(candidate.header?)) || candidate.found?.has(*needle)
+                candidate.header?.contains(&needles[*needle]) || candidate.found?.has(*needle)
             }
             Self::And(tests) => return all(tests, candidate, needles),
             Self::Or(tests) => return any(&**tests, candidate, needles),
@@ -183,11 +195,4 @@ fn any(tests: &[Test], candidate: &Candidate<'_>, needles: &[Needle]) -> Option<
         }
     }
     known
-}
-
-/// RFC 3501 6.4.4, HEADER: the empty string is in every field, so it asks whether there is one.
-fn field_contains(header: &[u8], name: &str, needle: &Needle) -> bool {
-    HeaderIter::new(header)
-        .filter(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
-        .any(|field| needle.is_in(&decode_header(field.value)))
 }
