@@ -5,6 +5,8 @@
 
 mod harness;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use harness::client::Client;
 use harness::{House, PASSWORD, USER};
 use proptest::prelude::*;
@@ -23,6 +25,7 @@ enum Act {
     Search,
     Copy { message: usize },
     Move { message: usize },
+    RenameInbox,
     Noop,
 }
 
@@ -37,6 +40,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Search),
         1 => (0..40usize).prop_map(|message| Act::Copy { message }),
         1 => (0..40usize).prop_map(|message| Act::Move { message }),
+        1 => Just(Act::RenameInbox),
         2 => Just(Act::Noop),
     ]
 }
@@ -118,6 +122,7 @@ impl View {
         match act {
             Act::Append => drop(self.command("p APPEND INBOX {3+}\r\nabc", true).await),
             Act::Expunge => drop(self.command("e EXPUNGE", true).await),
+            Act::RenameInbox => drop(self.command(&format!("r RENAME INBOX {}", new_name()), true).await),
             Act::Noop => drop(self.command("n NOOP", true).await),
             Act::Fetch { by_uid: false } => drop(self.command("f FETCH 1:* (UID FLAGS)", false).await),
             Act::Fetch { by_uid: true } => drop(self.command("f UID FETCH 1:* FLAGS", true).await),
@@ -155,6 +160,12 @@ impl View {
         }
         self.command(&format!("t {verb} {number} {sign}FLAGS{suffix} ({flag})"), uid.is_some()).await;
     }
+}
+
+/// A name that nobody has used before.
+fn new_name() -> String {
+    static USED: AtomicU32 = AtomicU32::new(0);
+    format!("INBOX/was-{}", USED.fetch_add(1, Ordering::Relaxed))
 }
 
 fn sorted(flags: &str) -> Vec<String> {
