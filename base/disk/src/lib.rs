@@ -9,6 +9,7 @@
 //! nothing is durable until its caller has asked for that by name.
 
 mod body;
+mod budget;
 mod fault;
 mod real;
 mod writer;
@@ -18,6 +19,7 @@ use std::io;
 use std::path::Path;
 
 pub use body::{Body, BodyFile, Chunks};
+pub use budget::MemoryBudget;
 pub use fault::{Crash, FaultDisk};
 pub use real::RealDisk;
 pub use writer::{BodyWriter, temporary_sweep};
