@@ -2,14 +2,19 @@
 
 use crate::address_limit::Refused;
 use crate::{Connection, ConnectionLimits, NetError, Shutdown, TlsAcceptor};
+use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 
 /// Pause after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time in which one refused connection is logged; the others are counted.
+const REFUSALS_LOG_TIME: Duration = Duration::from_secs(1);
 
 /// How a listener treats who connects.
 #[derive(Clone)]
@@ -36,6 +41,26 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     settings: ListenerSettings,
+    refusals: Mutex<Refusals>,
+}
+
+/// Refused connections that no line was written about.
+#[derive(Debug, Default)]
+struct Refusals {
+    logged: Option<Instant>,
+    unlogged: u64,
+}
+
+impl Refusals {
+    /// Whether a line is due at `now`, and how many refusals it speaks of besides its own.
+    fn line(&mut self, now: Instant) -> Option<u64> {
+        if self.logged.is_some_and(|logged| now - logged < REFUSALS_LOG_TIME) {
+            self.unlogged += 1;
+            return None;
+        }
+        self.logged = Some(now);
+        Some(std::mem::take(&mut self.unlogged))
+    }
 }
 
 impl Listener {
@@ -46,7 +71,7 @@ impl Listener {
             Ok((socket.local_addr()?, socket))
         };
         let (address, socket) = bound.await.map_err(|source| NetError::Bind { address, source })?;
-        Ok(Self { socket, address, settings })
+        Ok(Self { socket, address, settings, refusals: Mutex::default() })
     }
 
     /// The address that is listened on.
@@ -96,7 +121,9 @@ impl Listener {
         let (listener, limit) = (self.settings.name, limit.as_str());
         metrics::counter!("tartan_net_connections_refused_total", "listener" => listener, "limit" => limit)
             .increment(1);
-        tracing::info!(listener, %peer, limit, "connection refused by a limit");
+        if let Some(others) = self.refusals.lock().line(Instant::now()) {
+            tracing::info!(listener, %peer, limit, others, "connection refused by a limit");
+        }
         if self.settings.tls.is_none() {
             connection.write_now(self.settings.refusal);
         }
@@ -185,5 +212,18 @@ impl Sessions {
     #[expect(clippy::cast_precision_loss, reason = "a gauge of a few thousand")]
     fn count(&self) {
         metrics::gauge!("tartan_net_connections", "listener" => self.listener).set(self.running.len() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_refused_connections_one_a_second_is_logged_with_the_number_of_the_others() {
+        let (mut refusals, start) = (Refusals::default(), Instant::now());
+        let lines: Vec<_> =
+            (0..25).filter_map(|n| refusals.line(start + n * REFUSALS_LOG_TIME / 10)).collect();
+        assert_eq!(lines, [0, 9, 9]);
     }
 }
