@@ -74,11 +74,13 @@ impl Deliverer {
         Ok(Delivered { appended, mailbox: MailboxPath::inbox(&account) })
     }
 
-    /// The first mailbox of the action that is there.
+    /// The first mailbox of the action that is there. What a client keeps for itself (RFC 6154 2: drafts, what was
+    /// sent, trash) is not for strangers to write to.
     fn file_into(&self, action: &Action) -> Option<(MailboxPath, MailboxId)> {
         let Action::FileInto(candidates) = action else { return None };
         let entries = candidates.iter().filter_map(|path| self.mailstore.mailbox_find(path));
-        entries.filter_map(|entry| Some((entry.path, entry.id?))).next()
+        let open = entries.filter(|entry| entry.special_use.is_none());
+        open.filter_map(|entry| Some((entry.path, entry.id?))).next()
     }
 
     async fn append(
