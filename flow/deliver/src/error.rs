@@ -9,7 +9,8 @@ use telemetry::Fault;
 /// Why a message was not delivered to one recipient. Nothing of it was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
-    /// The message has been delivered to this address before: it goes round.
+    /// The message has been delivered to this address again and again: it goes round. MX and submission see that
+    /// before they take a message; other hosts that deliver by LMTP may not.
     #[error("already delivered to {0}, this message is looping")]
     Loop(Address),
     /// The header goes on beyond `limits::HEADER_BYTES_MAX`.

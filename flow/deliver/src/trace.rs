@@ -3,6 +3,7 @@
 use address::{Address, ReversePath};
 use bytes::Bytes;
 use disk::Body;
+use filter::deliveries_to;
 use message::{HeaderIter, header_fields, header_section};
 
 use crate::DeliverError;
@@ -15,7 +16,7 @@ pub(crate) fn traced(
     recipient: &Address,
 ) -> Result<Body, DeliverError> {
     let header = header(body)?;
-    if delivered_before(&header, recipient) {
+    if deliveries_to(recipient, &header) >= limits::DELIVERIES_MAX {
         return Err(DeliverError::Loop(recipient.clone()));
     }
     let fields = format!("Return-Path: {reverse_path}\r\nDelivered-To: {recipient}\r\n");
@@ -25,15 +26,6 @@ pub(crate) fn traced(
     let kept = header_fields(&header, &["Return-Path"], true);
     let rest = body.clone().without_front(header.len() as u64);
     Ok(Body::prefixed(Bytes::from([fields.as_bytes(), &kept].concat()), rest))
-}
-
-/// RFC 9228: an address that a `Delivered-To` already names has had this message.
-fn delivered_before(header: &[u8], recipient: &Address) -> bool {
-    let names = |value: &[u8]| {
-        let address = std::str::from_utf8(value).ok().and_then(|value| Address::parse(value.trim()).ok());
-        address.is_some_and(|address| address.key() == recipient.key())
-    };
-    HeaderIter::new(header).any(|field| field.is(b"Delivered-To") && names(&field.unfolded()))
 }
 
 /// The header section with its blank line. A message may be all header.
@@ -95,10 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_was_delivered_here_before_is_looping() {
-        let looping = "Delivered-To: ANN@Example.ORG\r\n\r\n";
-        assert!(matches!(traced_text(looping), Err(DeliverError::Loop(address)) if address == ann()));
-        assert!(traced_text("Delivered-To: bob@example.org\r\n\r\n").is_ok());
+    fn a_message_that_was_delivered_here_again_and_again_is_looping_and_one_that_was_sent_again_is_not() {
+        let delivered = |times| "Delivered-To: ANN@Example.ORG\r\n".repeat(times) + "\r\n";
+        let looping = traced_text(&delivered(limits::DELIVERIES_MAX));
+        assert!(matches!(looping, Err(DeliverError::Loop(address)) if address == ann()));
+        assert!(traced_text(&delivered(limits::DELIVERIES_MAX - 1)).is_ok());
+        let elsewhere = "Delivered-To: bob@example.org\r\n".repeat(limits::DELIVERIES_MAX) + "\r\n";
+        assert!(traced_text(&elsewhere).is_ok());
     }
 
     #[test]

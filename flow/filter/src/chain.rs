@@ -5,12 +5,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use address::Address;
 use disk::Body;
 use receive::Transaction;
 use smtp::Refusal;
 use telemetry::Fault;
 
-use crate::{Header, Minimum, header_of};
+use crate::{Header, Minimum, deliveries_to, header_of};
 
 /// What is to become of a message that is not refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,19 @@ pub struct Filtered {
     pub verdict: Verdict,
     /// What the filters found out about its sender.
     pub auth_results: Vec<String>,
+    header: Header,
+}
+
+impl Filtered {
+    /// Refuses what was delivered to one of these recipients again and again. Where it is delivered, it is too late:
+    /// a refusal there is a report to whoever the message says has sent it.
+    pub fn cut_loops<'a>(&self, mut recipients: impl Iterator<Item = &'a Address>) -> Result<(), Refusal> {
+        let is_looping = |to: &Address| deliveries_to(to, self.header.bytes()) >= limits::DELIVERIES_MAX;
+        match recipients.any(is_looping) {
+            true => Err(Refusal::new(554, (5, 4, 6), "Delivered here before, this message is looping")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The filters of a listener, in order, behind the minimum.
@@ -92,9 +106,9 @@ impl Filters {
             tracing::debug!(filter = filter.name(), ?next, "filtered");
             verdict = stricter(verdict, next?);
         }
-        let Draft { transaction, fields, auth_results, .. } = draft;
+        let Draft { transaction, header, fields, auth_results, .. } = draft;
         let body = transaction.stamped(&fields).map_err(|error| unreadable(&error))?;
-        Ok(Filtered { transaction, body, verdict, auth_results })
+        Ok(Filtered { transaction, body, verdict, auth_results, header })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use address::Address;
 use bytes::Bytes;
 use disk::Body;
 use message::{HeaderIter, header_section};
@@ -19,7 +20,7 @@ impl Header {
         &self.bytes
     }
 
-    /// False where the section goes on beyond `limits::HEADER_BYTES_MAX`.
+    /// False where the section goes on beyond [`HEADER_TAKEN_BYTES_MAX`].
     pub fn is_whole(&self) -> bool {
         self.whole
     }
@@ -35,10 +36,24 @@ impl Header {
     }
 }
 
-/// Reads the header of a message in wire form, at most `limits::HEADER_BYTES_MAX` bytes of it. A message may be all
+/// Bytes of the header of a message that comes in. Our own hops add fields to it and must not find it too big.
+pub const HEADER_TAKEN_BYTES_MAX: usize = limits::HEADER_BYTES_MAX - limits::HEADER_RESERVE_BYTES;
+
+/// How often a message with this header has been delivered to `recipient`, RFC 9228: each delivery adds a
+/// `Delivered-To`. At `limits::DELIVERIES_MAX` it is looping.
+pub fn deliveries_to(recipient: &Address, header: &[u8]) -> usize {
+    let names = |value: &[u8]| {
+        let address = std::str::from_utf8(value).ok().and_then(|value| Address::parse(value.trim()).ok());
+        address.is_some_and(|address| address.key() == recipient.key())
+    };
+    let fields = HeaderIter::new(header).filter(|field| field.is(b"Delivered-To"));
+    fields.filter(|field| names(&field.unfolded())).count()
+}
+
+/// Reads the header of a message in wire form, at most [`HEADER_TAKEN_BYTES_MAX`] bytes of it. A message may be all
 /// header.
 pub fn header_of(body: &Body) -> io::Result<Header> {
-    let start = body.read_at(0, limits::HEADER_BYTES_MAX)?;
+    let start = body.read_at(0, HEADER_TAKEN_BYTES_MAX)?;
     Ok(match header_section(&start) {
         Some(section) => Header { bytes: start.slice_ref(section), whole: true },
         None => Header { whole: start.len() as u64 == body.len(), bytes: start },
@@ -68,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_header_beyond_the_limit_is_not_whole() {
-        let long = format!("A: {}\r\n\r\n", "x".repeat(limits::HEADER_BYTES_MAX));
+        let long = format!("A: {}\r\n\r\n", "x".repeat(HEADER_TAKEN_BYTES_MAX));
         assert!(!header(&long).is_whole());
         assert!(header("A: 1\r\n\r\n").is_whole() && header("A: 1").is_whole());
     }

@@ -11,5 +11,5 @@ mod header;
 mod minimum;
 
 pub use chain::{Draft, Filter, Filtered, Filters, Look, Verdict};
-pub use header::{Header, header_of};
+pub use header::{HEADER_TAKEN_BYTES_MAX, Header, deliveries_to, header_of};
 pub use minimum::{Minimum, Repair};

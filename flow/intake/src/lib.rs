@@ -5,11 +5,12 @@
 
 mod audit;
 
+use address::Address;
 use filter::{Filters, Verdict};
 use receive::{Transaction, refusal_of};
 use route::{RouteError, Router};
 use smtp::Refusal;
-use spool::{Accepted, QueueId, Routed, Spool, SpoolError};
+use spool::{Accepted, NextHop, QueueId, Route, Routed, Spool, SpoolError};
 
 /// Takes messages into the spool. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ impl Intake {
         let filtered = self.filters.run(&queue_id.to_string(), transaction).await?;
         let envelope = filtered.transaction.envelope.clone();
         let routes = self.router.route(&envelope).await.map_err(|error| route_refusal(&error))?;
+        filtered.cut_loops(routes.iter().filter_map(local_recipient))?;
         let notes = audit::notes(&filtered, &routes);
         let origin = filtered.transaction.session.origin(filtered.transaction.arrival);
         let hold = match filtered.verdict {
@@ -46,6 +48,12 @@ impl Intake {
         tracing::info!(%queue_id, "accepted");
         Ok(accepted)
     }
+}
+
+/// The address under which a route ends in a mailbox here.
+fn local_recipient(route: &Route) -> Option<&Address> {
+    let is_local = matches!(route.next_hop, NextHop::Local { .. });
+    is_local.then(|| route.rewritten.as_ref().unwrap_or(&route.recipient.address))
 }
 
 /// 451 4.4.3 where the directory is away (RFC 3463 3.5).

@@ -130,7 +130,8 @@ async fn each_recipient_has_a_reply_of_its_own_and_none_hinders_another() {
         client.ask(&format!("RCPT TO:<{name}@example.org>"), "250").await;
     }
     client.ask("DATA", "354").await;
-    client.ask("Delivered-To: ann@example.org\r\n\r\n.", "250 2.0.0").await;
+    let looping = "Delivered-To: ann@example.org\r\n".repeat(limits::DELIVERIES_MAX);
+    client.ask(&format!("{looping}\r\n."), "250 2.0.0").await;
     client.expect("554 5.4.6").await;
     client.expect("250 2.0.0").await;
     assert_eq!(inbox(&system, "user0").await.len(), 1);
@@ -164,6 +165,35 @@ async fn a_plus_address_finds_its_mailbox_or_else_the_inbox() {
         assert_eq!(found.len(), 1, "{path}");
         assert!(found[0].contains(&format!("Delivered-To: {recipient}@example.org\r\n")), "{}", found[0]);
     }
+}
+
+#[tokio::test]
+async fn a_plus_address_does_not_write_to_what_a_client_keeps_for_itself() {
+    let system = System::new().await;
+    let ann = account("ann");
+    system.mailstore.account_ensure(&ann).await.unwrap();
+    let sent = MailboxPath::personal(&ann, &["Sent"]).unwrap();
+    assert!(system.mailstore.mailbox_find(&sent).unwrap().special_use.is_some());
+    let mut client = system.greeted().await;
+    client.ask("MAIL FROM:<>", "250").await;
+    client.ask("RCPT TO:<ann+Sent@example.org>", "250").await;
+    client.ask("DATA", "354").await;
+    client.ask("Subject: x\r\n.", "250").await;
+    assert_eq!(messages(&system.mailstore, &sent).await.len(), 0);
+    assert_eq!(inbox(&system, "ann").await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_biggest_header_that_an_mx_takes_is_delivered() {
+    let system = System::new().await;
+    let mut client = system.greeted().await;
+    client.ask("MAIL FROM:<bob@client.example>", "250").await;
+    client.ask("RCPT TO:<ann@example.org>", "250").await;
+    client.ask("DATA", "354").await;
+    let trace = format!("Received: from {}\r\n", "x".repeat(2_000));
+    let taken = limits::HEADER_BYTES_MAX - limits::HEADER_RESERVE_BYTES;
+    let header = format!("{trace}Subject: {}\r\n", "x".repeat(taken - 13));
+    client.ask(&format!("{header}\r\ntext\r\n."), "250 2.0.0 stored").await;
 }
 
 #[tokio::test]

@@ -148,6 +148,33 @@ async fn nobody_logs_in_and_what_loops_is_not_queued() {
     assert!(system.spool.list().is_empty());
 }
 
+/// What the MX answers to a message to ann and to the alias team.
+async fn answer(system: &System, message: &str, reply: &str) {
+    let mut client = system.greeted().await;
+    client.envelope().await;
+    client.ask("RCPT TO:<team@example.org>", "250").await;
+    client.ask("DATA", "354").await;
+    client.ask(&format!("{message}."), reply).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_our_own_lmtpd_would_have_to_bounce_is_refused() {
+    let system = System::new().await;
+    let delivered = |times| "Delivered-To: ann@example.org\r\n".repeat(times) + "\r\n";
+    answer(&system, &delivered(limits::DELIVERIES_MAX), "554 5.4.6").await;
+    let header = |bytes: usize| format!("Subject: {}\r\n\r\n", "x".repeat(bytes - 13));
+    let taken = limits::HEADER_BYTES_MAX - limits::HEADER_RESERVE_BYTES;
+    answer(&system, &header(taken + 1), "552 5.3.4").await;
+    assert!(system.spool.list().is_empty());
+    answer(&system, &header(taken), "250 2.0.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_somebody_kept_and_sent_again_is_taken() {
+    let system = System::new().await;
+    answer(&system, "Delivered-To: ann@example.org\r\n\r\n", "250 2.0.0").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_250_is_there_after_a_crash_and_what_failed_was_not_acknowledged() {
     let system = System::new().await;
