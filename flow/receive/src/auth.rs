@@ -42,7 +42,7 @@ impl<R: Role> Driver<R> {
     }
 
     async fn auth_advance(&mut self, step: Step) {
-        let Some(directory) = self.shared.directory.clone() else {
+        let Some(directory) = self.directory.clone() else {
             return self.auth_failed(SaslError::UnknownMechanism);
         };
         match authenticate(directory.as_ref(), step).await {

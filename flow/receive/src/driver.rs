@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use address::{BodyKind, Envelope, Recipient};
+use directory::{Directory, for_session};
 use disk::{Body, BodyWriter};
 use jiff::Timestamp;
 use net::{Instant, NetError, Wire, deadline_in};
@@ -23,8 +24,13 @@ pub(crate) struct Driver<R: Role> {
     pub(crate) machine: Machine,
     pub(crate) session: SessionInfo,
     pub(crate) exchange: Exchange,
+    /// Who may log in, as this peer may ask.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     wire: Wire,
     open: Option<Open<R>>,
+    /// When all of the message that is coming in must be in, whatever the pace and whatever becomes of it.
+    content_deadline: Option<Instant>,
+    refusals: u32,
 }
 
 /// A transaction that is coming in.
@@ -33,8 +39,6 @@ struct Open<R: Role> {
     envelope: Envelope,
     targets: Vec<R::Target>,
     writer: Option<BodyWriter>,
-    /// When all of the content must be in, whatever the pace.
-    content_deadline: Option<Instant>,
 }
 
 /// What follows an event.
@@ -47,7 +51,20 @@ enum Then {
 impl<R: Role> Driver<R> {
     pub(crate) fn new(shared: Arc<Shared<R>>, wire: Wire, session: SessionInfo) -> Self {
         let machine = Machine::new(shared.server.clone(), wire.connection().is_secure());
-        Self { shared, machine, session, exchange: Exchange::default(), wire, open: None }
+        let exchange = Exchange::default();
+        let address = wire.connection().peer().ip();
+        let directory = shared.directory.as_ref().map(|directory| for_session(directory, address));
+        Self {
+            shared,
+            machine,
+            session,
+            exchange,
+            directory,
+            wire,
+            open: None,
+            content_deadline: None,
+            refusals: 0,
+        }
     }
 
     /// The whole session. What goes wrong with the connection is logged here and nowhere else.
@@ -66,6 +83,10 @@ impl<R: Role> Driver<R> {
                     break;
                 }
             }
+        }
+        let unlogged = self.refusals.saturating_sub(limits::SMTP_REFUSALS_LOGGED_MAX);
+        if unlogged > 0 {
+            tracing::info!(refusals = self.refusals, unlogged, "many refusals in one session");
         }
         tracing::debug!("disconnected");
         self.wire.close().await;
@@ -91,7 +112,7 @@ impl<R: Role> Driver<R> {
             if !matches!(then, Then::Continue) {
                 return Ok(then);
             }
-            if answered || self.machine.in_content() {
+            if answered || self.machine.in_bytes() {
                 deadline = deadline_in(self.machine.silence_time_max());
             }
             self.read(deadline).await?;
@@ -111,14 +132,20 @@ impl<R: Role> Driver<R> {
 
     /// Reads more. A stop is obeyed between messages, not within one.
     async fn read(&mut self, deadline: Instant) -> Result<(), NetError> {
-        let content_deadline = self.open.as_ref().and_then(|open| open.content_deadline);
-        let deadline = content_deadline.map_or(deadline, |latest| latest.min(deadline));
+        let deadline = self.content_deadline().map_or(deadline, |latest| latest.min(deadline));
         if self.machine.in_content() {
             self.wire.fill(deadline).await?;
         } else {
             self.wire.fill_or_stop(deadline).await?;
         }
         Ok(())
+    }
+
+    /// Runs from the first byte of a message, wanted or not, to its last.
+    fn content_deadline(&mut self) -> Option<Instant> {
+        let latest = || deadline_in(limits::SMTP_MESSAGE_TIME_MAX);
+        self.content_deadline = self.machine.in_bytes().then(|| self.content_deadline.unwrap_or_else(latest));
+        self.content_deadline
     }
 
     /// Sends what is to be sent; false where nothing was.
@@ -174,6 +201,7 @@ impl<R: Role> Driver<R> {
             Event::Piece(piece) => self.piece(&piece),
             Event::ContentEnd(facts) => self.content_end(facts).await,
             Event::ContentRefused(refusal) => {
+                self.content_deadline = None;
                 let id = self.open.take().map(|open| open.id.to_string()).unwrap_or_default();
                 self.answered("content", &id, Some(&refusal));
             }
@@ -198,8 +226,7 @@ impl<R: Role> Driver<R> {
                 let id = self.shared.role.transaction_id(&self.session, Timestamp::now());
                 let Mail { reverse_path, params } = mail;
                 let envelope = Envelope { reverse_path, recipients: vec![], params };
-                self.open =
-                    Some(Open { id, envelope, targets: vec![], writer: None, content_deadline: None });
+                self.open = Some(Open { id, envelope, targets: vec![], writer: None });
                 self.machine.accept();
             }
         }
@@ -230,7 +257,6 @@ impl<R: Role> Driver<R> {
     fn content(&mut self) {
         let Some(open) = &mut self.open else { return self.machine.refuse(internal()) };
         open.writer = Some(self.shared.body_writer());
-        open.content_deadline = Some(deadline_in(limits::SMTP_MESSAGE_TIME_MAX));
         self.machine.accept();
     }
 
@@ -243,6 +269,7 @@ impl<R: Role> Driver<R> {
     }
 
     async fn content_end(&mut self, facts: ContentFacts) {
+        self.content_deadline = None;
         let Some(open) = self.open.take() else { return self.machine.refuse(internal()) };
         let Open { id, envelope, targets, writer, .. } = open;
         let answers = match writer.map_or_else(|| Ok(Body::from_bytes(vec![])), BodyWriter::finish) {
@@ -276,15 +303,18 @@ impl<R: Role> Driver<R> {
         Transaction { session: Arc::new(self.session.clone()), envelope, body, received, arrival }
     }
 
-    /// Counts an answer; a refusal is also logged, once, here.
-    fn answered(&self, to: &'static str, who: &dyn Display, refusal: Option<&Refusal>) {
+    /// Counts an answer; a refusal is also logged, once, here, unless the session has had its share of lines.
+    fn answered(&mut self, to: &'static str, who: &dyn Display, refusal: Option<&Refusal>) {
         let result = match refusal {
             None => "accepted",
             Some(refusal) if refusal.reply().is_temporary() => "deferred",
             Some(_) => "refused",
         };
         if let Some(refusal) = refusal {
-            tracing::info!(%refusal, "{to} {who} {result}");
+            self.refusals = self.refusals.saturating_add(1);
+            if self.refusals <= limits::SMTP_REFUSALS_LOGGED_MAX {
+                tracing::info!(%refusal, "{to} {who} {result}");
+            }
         }
         let role = self.session.role;
         metrics::counter!("tartan_receive_answers_total", "role" => role, "to" => to, "result" => result)

@@ -312,6 +312,51 @@ async fn content_that_drips_ends_at_the_limit_of_a_message() {
     assert!(elapsed >= limits::SMTP_MESSAGE_TIME_MAX && elapsed < limits::SMTP_MESSAGE_TIME_MAX * 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn content_that_the_disk_refused_has_no_more_time_than_any_other() {
+    let disk = FaultDisk::new();
+    let server = Server::with(Arc::new(disk.clone()), |settings| settings.body_dir = "/incoming".into());
+    let (mut client, session) = server.greeted().await;
+    client.envelope().await;
+    disk.fail_from(0, std::io::ErrorKind::StorageFull);
+    client.ask("DATA", "354").await;
+    client.send(&"0123456789\r\n".repeat(1000)).await;
+    let started = tokio::time::Instant::now();
+    while !session.is_finished() && started.elapsed() < limits::SMTP_MESSAGE_TIME_MAX * 3 {
+        client.try_send("x\r\n").await;
+        tokio::time::sleep(Duration::from_secs(100)).await;
+    }
+    assert!(started.elapsed() < limits::SMTP_MESSAGE_TIME_MAX * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_may_send_all_of_a_chunk_that_is_refused() {
+    let server = Server::new();
+    let (mut client, _) = server.greeted().await;
+    client.send("BDAT 10 LAST\r\n").await;
+    for _ in 0..9 {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        client.send("x").await;
+    }
+    client.send("x").await;
+    client.expect("503 5.5.1").await;
+    client.ask("NOOP", "250").await;
+}
+
+#[tokio::test]
+async fn a_client_that_only_asks_for_unknown_addresses_is_sent_away() {
+    let server = Server::new();
+    let (mut client, session) = server.greeted().await;
+    client.ask("MAIL FROM:<>", "250").await;
+    for _ in 1..limits::SMTP_REFUSALS_MAX {
+        client.ask("RCPT TO:<unknown@example.org>", "550 5.1.1").await;
+    }
+    client.ask("RCPT TO:<unknown@example.org>", "550 5.1.1").await;
+    client.expect("421 4.7.0").await;
+    client.expect_close().await;
+    session.await.unwrap();
+}
+
 #[tokio::test]
 async fn garbage_is_answered_and_ends_with_421() {
     let server = Server::new();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use directory::Directory;
+use directory::{Directory, for_session};
 use disk::Disk;
 use mailstore::Mailstore;
 use net::{Connection, TlsAcceptor};
@@ -70,10 +70,11 @@ impl ImapServer {
     pub async fn serve(&self, connection: Connection) {
         let id = SessionId::next();
         let span = tracing::info_span!("imap", session = %id, peer = %connection.peer());
+        let address = connection.peer().ip();
         let session = Session::new(
             connection,
             self.mailstore.clone(),
-            self.directory.clone(),
+            for_session(&self.directory, address),
             self.bodies.clone(),
             self.tls.clone(),
             self.searches.clone(),

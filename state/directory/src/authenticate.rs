@@ -76,7 +76,12 @@ async fn password_checked(
 
 async fn ended(directory: &dyn Directory, identity: Identity) -> Authentication {
     match principal(directory, identity).await {
-        Ok(Ok(principal)) => Authentication::Done(principal),
+        Ok(Ok(principal)) => {
+            if let Principal::Account(account) = &principal {
+                directory.signed_in(account);
+            }
+            Authentication::Done(principal)
+        }
         Ok(Err(refusal)) => Authentication::Refused(refusal),
         Err(error) => unavailable(&error),
     }

@@ -5,7 +5,8 @@
 //!
 //! The directory refuses to say whether an account exists: an unknown login takes the time of a wrong password and
 //! gets SCRAM keys that no password fits. It knows no mailboxes, no routes beyond an address's targets, and treats
-//! no plus-address: who asks takes the detail off first.
+//! no plus-address: who asks takes the detail off first. Who guesses passwords waits longer and longer
+//! ([`for_session`]); nobody is ever locked out.
 //!
 //! Invariants of the embedded one, kept by its verbs:
 //!
@@ -20,10 +21,14 @@ mod authenticate;
 mod embedded;
 mod entry;
 mod error;
+mod guarded;
+mod guesses;
 mod password;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use address::{AccountName, Address, Domain};
 use sasl::Password;
@@ -65,4 +70,21 @@ pub trait Directory: Send + Sync {
 
     /// The SCRAM keys of `login`; for an unknown login a decoy that stays the same.
     fn credentials<'a>(&'a self, login: &'a str) -> Answer<'a, Credentials>;
+
+    /// An account has proved by its credentials who it is; whoever runs the exchange says so.
+    fn signed_in(&self, account: &AccountName) {
+        let _ = account;
+    }
+
+    /// The same directory for the logins of the peer at `address`, so that who guesses passwords there is slowed down.
+    /// None where peers are not told apart.
+    fn for_peer(&self, address: IpAddr) -> Option<Arc<dyn Directory>> {
+        let _ = address;
+        None
+    }
+}
+
+/// `directory` for one session of the peer at `address`, as [`Directory::for_peer`] gives it.
+pub fn for_session(directory: &Arc<dyn Directory>, address: IpAddr) -> Arc<dyn Directory> {
+    directory.for_peer(address).unwrap_or_else(|| directory.clone())
 }

@@ -7,6 +7,7 @@ mod contract;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use address::{AccountName, Address};
 use contract::FIXTURE;
@@ -198,4 +199,25 @@ async fn a_stopped_directory_answers_and_changes_nothing() {
     directory.stop().unwrap();
     assert!(directory.domain_add("new.example".parse().unwrap()).await.is_err());
     assert!(directory.account(&account("jane@example.com")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn who_guesses_passwords_waits_longer_and_longer_and_nobody_else_does() {
+    let disk: Arc<dyn Disk> = Arc::new(FaultDisk::new());
+    let embedded = open(&disk);
+    fill(&embedded).await;
+    let directory: Arc<dyn Directory> = Arc::new(embedded);
+    let guesser = directory::for_session(&directory, "192.0.2.1".parse().unwrap());
+    let user = directory::for_session(&directory, "192.0.2.2".parse().unwrap());
+    let mut waited = Vec::new();
+    for number in 0..9 {
+        let start = Instant::now();
+        guesser.verify_password("jane", &password(&format!("guess {number}"))).await.unwrap();
+        waited.push(start.elapsed());
+    }
+    assert!(waited[8] >= limits::SIGN_IN_DELAY_TIME_MIN * 8, "{waited:?}");
+    let start = Instant::now();
+    let joe = user.verify_password("joe@example.org", &password("joe's p\u{e4}ssword")).await.unwrap();
+    assert_eq!(joe, Some(account("joe@example.org")));
+    assert!(start.elapsed() < limits::SIGN_IN_DELAY_TIME_MIN * 8);
 }

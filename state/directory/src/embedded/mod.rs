@@ -8,6 +8,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use sasl::{Password, ScramKeys};
 
 use self::store::DirectoryStore;
 use self::tables::Tables;
+use crate::guarded::Guarded;
+use crate::guesses::Guesses;
 use crate::password::{Hashers, PasswordSettings, SALT_BYTES, random};
 use crate::{AccountEntry, Answer, Credentials, Directory, DirectoryError, DomainEntry, Resolution};
 
@@ -34,6 +37,7 @@ pub struct Embedded {
     default_domain: Domain,
     tables: Arc<RwLock<Tables>>,
     hashers: Hashers,
+    guesses: Guesses,
     handle: SequencerHandle<DirectoryStore>,
     sequencer: Arc<Mutex<Option<Sequencer<DirectoryStore>>>>,
 }
@@ -55,13 +59,20 @@ impl Embedded {
         let sequencer = Sequencer::open(store, Arc::new(journal), view, SequencerSettings::new(STORE))?;
         let handle = sequencer.handle();
         let sequencer = Arc::new(Mutex::new(Some(sequencer)));
-        Ok(Self { default_domain, tables, hashers, handle, sequencer })
+        let guesses = Guesses::default();
+        Ok(Self { default_domain, tables, hashers, guesses, handle, sequencer })
     }
 
     /// Answers what waits and closes the journal. Later changes fail; questions are still answered.
     pub fn stop(&self) -> Result<(), SequencerError> {
         let sequencer = self.sequencer.lock().take();
         sequencer.map_or(Ok(()), Sequencer::stop)
+    }
+
+    /// Waits until the directory takes no changes any more, and says why. At once if that is so already, as with damaged
+    /// state ([`SequencerError::is_damage`]).
+    pub async fn ended(&self) -> SequencerError {
+        self.handle.ended().await
     }
 
     /// The account that a client means by `login`, whether it exists or not.
@@ -127,5 +138,9 @@ impl Directory for Embedded {
 
     fn credentials<'a>(&'a self, login: &'a str) -> Answer<'a, Credentials> {
         Box::pin(async { Ok(self.credentials_now(login)) })
+    }
+
+    fn for_peer(&self, address: IpAddr) -> Option<Arc<dyn Directory>> {
+        Some(Arc::new(Guarded::new(self.clone(), self.guesses.clone(), address)))
     }
 }
