@@ -147,6 +147,8 @@ sections! {
         /// Hosts that take the mail for a domain instead of its MX; with a dot in front of the domain,
         /// for those below it too; `"*"` for every other domain.
         routes: BTreeMap<String, HostPort> = BTreeMap::new(), restart;
+        /// Other names of this host, as in MX records: mail that would go to one of them loops.
+        own_names: Vec<DomainName> = Vec::new(), restart;
         /// The port of other hosts.
         port: u16 = 25, restart;
         /// Name servers to ask instead of the system's.

@@ -9,13 +9,25 @@ use smtp::client::{ClientSettings, Protocol, StartTls};
 use crate::dns::Dns;
 use crate::link::{Link, LinkError, Peer};
 use crate::settings::{Endpoint, RelaySettings};
-use crate::{Destination, Failure, ResolverError};
+use crate::{Destination, Failure, ResolverError, place};
 
 /// The role as which the relay calls other roles of its process.
 const RELAY: RoleName = RoleName::new("relay");
 
 /// What an operator reads in the queue where nothing may leave.
 const REMOTE_OFF: &str = "mail for other hosts waits here: relay.remote is off and no route names its domain";
+
+/// The hosts, as in [`Link::remote`], that were tried in one attempt.
+pub(crate) type Tried = HashSet<String>;
+
+/// Who says that mail goes to a host.
+#[derive(Clone, Copy)]
+enum Named {
+    /// The operator.
+    ByRoute,
+    /// The DNS, or the sender.
+    ByOthers,
+}
 
 /// Opens connections.
 pub(crate) struct Connector {
@@ -41,8 +53,8 @@ impl Connector {
         Ok(Self { settings, ours, pipes, dns, tls: ClientTls::opportunistic() })
     }
 
-    /// A connection to any host of the destination.
-    pub(crate) async fn open(&self, destination: &Destination) -> Result<Link, Failure> {
+    /// A connection to any host of the destination that is not among those `tried`, which it joins.
+    pub(crate) async fn open(&self, destination: &Destination, tried: &mut Tried) -> Result<Link, Failure> {
         match (destination, &self.settings.lmtp) {
             (Destination::Lmtp, Endpoint::Pipe(role)) => self.open_pipe(*role).await,
             (Destination::Lmtp, Endpoint::Tcp(address)) => {
@@ -54,9 +66,12 @@ impl Connector {
             }
             (Destination::Mx(domain), _) => {
                 let hosts = self.dns.exchangers(domain, &self.ours).await?;
-                self.open_any(&hosts, self.settings.smtp_port).await
+                self.open_any(&hosts, self.settings.smtp_port, Named::ByOthers, tried).await
             }
-            (Destination::Host { host, port }, _) => self.open_any(std::slice::from_ref(host), *port).await,
+            (Destination::Host { host, port }, _) => {
+                let named = if is_unconfigured(destination) { Named::ByOthers } else { Named::ByRoute };
+                self.open_any(std::slice::from_ref(host), *port, named, tried).await
+            }
             (Destination::Router, _) => Err(Failure::temporary(3, 0, "the router is no host")),
         }
     }
@@ -73,9 +88,14 @@ impl Connector {
 
     /// Tries all addresses of all hosts in order, up to a limit. A failure that may pass counts more
     /// than one that will not: another attempt may reach the host that it came from.
-    async fn open_any(&self, hosts: &[String], port: u16) -> Result<Link, Failure> {
+    async fn open_any(
+        &self,
+        hosts: &[String],
+        port: u16,
+        named: Named,
+        tried: &mut Tried,
+    ) -> Result<Link, Failure> {
         let mut failed: Option<Failure> = None;
-        let mut tries_left = limits::MX_ADDRESSES_MAX;
         for host in hosts {
             let addresses = match self.dns.addresses(host).await {
                 Ok(addresses) => addresses,
@@ -84,17 +104,30 @@ impl Connector {
                     continue;
                 }
             };
-            for address in addresses.into_iter().take(tries_left) {
-                tries_left -= 1;
+            for address in addresses {
                 let address = SocketAddr::new(address, port);
                 let target = Target { name: host.clone(), address, protocol: Protocol::Smtp };
-                match self.open_tcp(&target).await {
+                if matches!(named, Named::ByOthers) && place::is_ours(address, &self.settings) {
+                    let failure = Failure::permanent(4, 6, "mail loops back to this system");
+                    return Err(graver(failed, failure.at(&target.remote())));
+                }
+                if tried.len() >= limits::MX_ADDRESSES_MAX || !tried.insert(target.remote()) {
+                    continue;
+                }
+                match self.open_target(&target, named).await {
                     Ok(link) => return Ok(link),
                     Err(failure) => failed = Some(graver(failed, failure)),
                 }
             }
         }
         Err(failed.unwrap_or_else(|| Failure::temporary(4, 4, "no host to try")))
+    }
+
+    async fn open_target(&self, target: &Target, named: Named) -> Result<Link, Failure> {
+        if let Named::ByOthers = named {
+            place::allowed(target.address, &self.settings).map_err(|failure| failure.at(&target.remote()))?;
+        }
+        self.open_tcp(target).await
     }
 
     /// One address: with TLS where it is offered, and in plain text where the handshake fails (RFC 7435).

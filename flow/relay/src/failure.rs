@@ -55,7 +55,7 @@ impl Failure {
             }
             LinkError::Client(_) => Self::temporary(5, 0, error.to_string()),
             LinkError::Connect(_) => Self::temporary(4, 1, error.to_string()),
-            LinkError::Net(_) => Self::temporary(4, 2, error.to_string()),
+            LinkError::Net(_) | LinkError::Handshake(_) => Self::temporary(4, 2, error.to_string()),
             LinkError::Body(_) => Self::temporary(3, 0, error.to_string()),
         };
         failure.at(remote)

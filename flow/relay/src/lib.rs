@@ -22,6 +22,7 @@ mod expand;
 mod failure;
 mod lane;
 mod link;
+mod place;
 mod relay;
 mod settings;
 mod transmit;

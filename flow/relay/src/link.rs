@@ -10,6 +10,7 @@ use smtp::Extensions;
 use smtp::client::{Action, Client, ClientError, ClientSettings, Report, Transaction, Wait};
 use telemetry::Fault;
 use thiserror::Error;
+use tokio::time::timeout;
 
 /// Time to read what a peer has said that broke off in the middle of a body.
 const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(2);
@@ -21,6 +22,8 @@ pub struct RelayTimes {
     pub connect: Duration,
     /// For the greeting.
     pub greeting: Duration,
+    /// For a TLS handshake.
+    pub handshake: Duration,
     /// For the reply to a command.
     pub command: Duration,
     /// For the 354 to DATA.
@@ -36,6 +39,7 @@ impl Default for RelayTimes {
         Self {
             connect: limits::RELAY_CONNECT_TIME_MAX,
             greeting: limits::RELAY_GREETING_TIME_MAX,
+            handshake: limits::TLS_HANDSHAKE_TIME_MAX,
             command: limits::RELAY_COMMAND_TIME_MAX,
             data_initiation: limits::RELAY_DATA_INITIATION_TIME_MAX,
             data_block: limits::RELAY_DATA_BLOCK_TIME_MAX,
@@ -64,6 +68,9 @@ pub(crate) enum LinkError {
     /// It is lost.
     #[error("{0}")]
     Net(#[from] NetError),
+    /// TLS did not come about.
+    #[error("{0}")]
+    Handshake(#[source] NetError),
     /// The peer refuses to go on, or broke the protocol.
     #[error("{0}")]
     Client(#[from] ClientError),
@@ -76,16 +83,17 @@ impl LinkError {
     pub(crate) fn fault(&self) -> Fault {
         match self {
             Self::Connect(_) => Fault::Temporary,
-            Self::Net(error) => error.fault(),
+            Self::Net(error) | Self::Handshake(error) => error.fault(),
             Self::Client(ClientError::BodyLength { .. } | ClientError::OutOfTurn) => Fault::Bug,
             Self::Client(_) => Fault::Peer,
             Self::Body(_) => Fault::Local,
         }
     }
 
-    /// A handshake that failed: the peer may still be spoken to in plain text.
+    /// A handshake that failed, was broken off or hung: the peer may still be spoken to in plain text. Not where
+    /// plain text came in its way, which somebody in between may have sent.
     pub(crate) fn is_tls(&self) -> bool {
-        matches!(self, Self::Net(NetError::Tls(_) | NetError::ServerName(_)))
+        matches!(self, Self::Handshake(error) if !matches!(error, NetError::PlaintextAfterStartTls))
     }
 }
 
@@ -129,7 +137,9 @@ impl Link {
         let wire = Wire::new(connection).with_write_time_max(times.data_block);
         let mut link = Self { wire, client, times, remote: peer.remote, messages: 0, body_begun: false };
         while !link.ready().await? {
-            let wire = link.wire.start_tls_client(peer.tls, peer.name).await?;
+            let secured = timeout(times.handshake, link.wire.start_tls_client(peer.tls, peer.name)).await;
+            let secured = secured.unwrap_or(Err(NetError::Timeout("in the TLS handshake")));
+            let wire = secured.map_err(LinkError::Handshake)?;
             link.client.tls_started();
             link = Self { wire, ..link };
         }

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Tried};
 use crate::expand::expand;
 use crate::lane::{Lanes, Place};
 use crate::link::Link;
@@ -141,7 +141,7 @@ impl Pool {
         let mut link = None;
         let work = async {
             while let Some(due) = self.next(&place, &shutdown).await {
-                link = self.attempt(due, link.take(), &mut place).await;
+                link = self.attempt(due, link.take(), &mut place, session).await;
                 place.connected_set(link.is_some());
                 self.progress.notify_one();
             }
@@ -163,39 +163,73 @@ impl Pool {
     }
 
     /// Makes one attempt with a copy; gives the connection back if it can be used again.
-    async fn attempt(&self, due: Due, link: Option<Link>, place: &mut Place<Due>) -> Option<Link> {
+    async fn attempt(
+        &self,
+        due: Due,
+        link: Option<Link>,
+        place: &mut Place<Due>,
+        session: SessionId,
+    ) -> Option<Link> {
         if *place.destination() == Destination::Router {
             let outcomes = expand(&self.router, &due).await;
-            self.complete(due, outcomes).await;
+            self.complete(due, outcomes, session).await;
             return None;
         }
         let body = match self.spool.body(due.queue_id).await {
             Ok(body) => body,
             Err(error) => {
-                self.body_failed(due, &error).await;
+                self.body_failed(due, &error, session).await;
                 return link;
             }
         };
+        let mut tried = Tried::new();
         if let Some(mut link) = link {
+            tried.insert(link.remote().to_owned());
             let done = self.copy(&due, &body).transmit(&mut link).await;
             if !done.is_untouched {
-                return self.finish(due, done, link).await;
+                let (done, link) = self.others_asked(&due, &body, (done, link), place, &mut tried).await;
+                return self.finish(due, done, link, session).await;
             }
             // A peer that closed a connection we kept idle has said nothing about the message.
+            tried.clear();
             place.connected_set(false);
         }
-        match self.connector.open(place.destination()).await {
+        match self.connector.open(place.destination(), &mut tried).await {
             Ok(mut link) => {
                 place.connected_set(true);
                 self.log_connected(&link);
                 let done = self.copy(&due, &body).transmit(&mut link).await;
-                self.finish(due, done, link).await
+                let (done, link) = self.others_asked(&due, &body, (done, link), place, &mut tried).await;
+                self.finish(due, done, link, session).await
             }
             Err(failure) => {
-                self.fail(place.unreachable(due), &failure).await;
+                self.fail(place.unreachable(due), &failure, session).await;
                 None
             }
         }
+    }
+
+    /// A host that puts off all of a message has not taken it: the next one is asked (RFC 5321 5.1), a few in all, for
+    /// they may all mean it. What the last one says counts.
+    async fn others_asked(
+        &self,
+        due: &Due,
+        body: &Body,
+        first: (Transmitted, Link),
+        place: &Place<Due>,
+        tried: &mut Tried,
+    ) -> (Transmitted, Link) {
+        let (mut done, mut link) = first;
+        for _ in 1..limits::MX_SESSIONS_MAX {
+            if !done.is_put_off() || *place.destination() == Destination::Lmtp {
+                break;
+            }
+            let Ok(mut next) = self.connector.open(place.destination(), tried).await else { break };
+            tracing::debug!(put_off_by = link.remote(), next = next.remote(), "asking the next host");
+            done = self.copy(due, body).transmit(&mut next).await;
+            std::mem::replace(&mut link, next).quit().await;
+        }
+        (done, link)
     }
 
     fn copy<'a>(&self, due: &'a Due, body: &'a Body) -> Copy<'a> {
@@ -203,8 +237,8 @@ impl Pool {
         Copy { due, body, is_final, recipients_max: self.settings.recipients_per_transaction_max }
     }
 
-    async fn finish(&self, due: Due, done: Transmitted, link: Link) -> Option<Link> {
-        self.complete(due, done.outcomes).await;
+    async fn finish(&self, due: Due, done: Transmitted, link: Link, session: SessionId) -> Option<Link> {
+        self.complete(due, done.outcomes, session).await;
         if let Some(error) = done.lost {
             error.fault().log("connection lost", &error);
             return None;
@@ -217,27 +251,28 @@ impl Pool {
     }
 
     /// No host of the destination could be talked to.
-    async fn fail(&self, unreachable: Vec<Due>, failure: &Failure) {
+    async fn fail(&self, unreachable: Vec<Due>, failure: &Failure, session: SessionId) {
         let fault = failure.fault();
         tracing::info!(%fault, copies = unreachable.len(), remote = failure.remote, "not reached: {}", failure.text);
         for due in unreachable {
             let outcomes = for_all(&due, &failure.attempt());
-            self.complete(due, outcomes).await;
+            self.complete(due, outcomes, session).await;
         }
     }
 
-    async fn body_failed(&self, due: Due, error: &SpoolError) {
+    async fn body_failed(&self, due: Due, error: &SpoolError, session: SessionId) {
         if matches!(error, SpoolError::NotFound(_)) {
             return; // deleted in the meantime
         }
         error.fault().log("reading a queued message", error);
         let failure = Failure::temporary(3, 0, "the message cannot be read at the moment");
         let outcomes = for_all(&due, &failure.attempt());
-        self.complete(due, outcomes).await;
+        self.complete(due, outcomes, session).await;
     }
 
-    async fn complete(&self, due: Due, outcomes: Vec<Outcome>) {
+    async fn complete(&self, due: Due, mut outcomes: Vec<Outcome>, session: SessionId) {
         outcomes.iter().for_each(|outcome| log_outcome(&due, outcome));
+        outcomes.iter_mut().for_each(|outcome| outcome.session = Some(session.to_string().into()));
         match self.spool.complete(due, outcomes, Timestamp::now()).await {
             Ok(_) => {}
             Err(SpoolError::NotFound(queue_id)) => {

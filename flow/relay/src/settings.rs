@@ -23,6 +23,13 @@ pub struct RelaySettings {
     pub hello_name: String,
     /// Other names under which hosts of this system stand in MX records, for the detection of loops.
     pub own_names: Vec<String>,
+    /// Where the listeners of this system that take mail from other hosts listen, for the same: an MX record may lead
+    /// there under any name.
+    pub own_listeners: Vec<SocketAddr>,
+    /// Whether hosts that MX records or senders name may be on this host or link (loopback, link-local and
+    /// unspecified addresses). Only where a whole internet is on loopback, as in tests: such an address leads whoever
+    /// writes to it to services that listen for this host alone. Configured routes may lead there all the same.
+    pub near_hosts: bool,
     /// Whether mail may go to the hosts that MX records name. Where not, it waits; configured routes are used all the
     /// same.
     pub remote: bool,
@@ -55,6 +62,8 @@ impl Default for RelaySettings {
         Self {
             hello_name: "localhost".into(),
             own_names: Vec::new(),
+            own_listeners: Vec::new(),
+            near_hosts: false,
             remote: true,
             lmtp: Endpoint::Pipe(RoleName::new("lmtpd")),
             smtp_port: 25,

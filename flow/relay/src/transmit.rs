@@ -29,6 +29,18 @@ pub(crate) struct Transmitted {
     pub(crate) is_untouched: bool,
 }
 
+impl Transmitted {
+    /// Whether the peer has said 4xx to all, so that another host may be asked without any recipient getting the
+    /// message twice.
+    pub(crate) fn is_put_off(&self) -> bool {
+        let put_off = |outcome: &Outcome| match &outcome.attempt {
+            Attempt::Deferred(said) => said.code.is_some_and(|code| code / 100 == 4),
+            _ => false,
+        };
+        !self.outcomes.is_empty() && self.outcomes.iter().all(put_off)
+    }
+}
+
 impl Copy<'_> {
     /// Passes it on to all its recipients.
     pub(crate) async fn transmit(&self, link: &mut Link) -> Transmitted {

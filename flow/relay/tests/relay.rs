@@ -45,6 +45,10 @@ async fn a_message_is_relayed_to_the_exchanger_of_its_domain() {
     assert_eq!(seen.messages[0].recipients, ["RCPT TO:<b@x.example>", "RCPT TO:<c@x.example>"]);
     assert_eq!(seen.messages[0].data, "Subject: hi\r\n\r\nhello\r\n");
     assert_eq!(seen.commands[0], "EHLO me.example");
+    let way = system.spool.trace(id).unwrap();
+    let relayed = way.iter().filter(|event| event.role == "relay").map(|event| event.session.as_deref());
+    let sessions: Vec<_> = relayed.collect();
+    assert!(sessions.len() == 2 && sessions[0].is_some() && sessions[0] == sessions[1], "{way:?}");
 }
 
 #[tokio::test]
@@ -472,4 +476,75 @@ async fn a_spool_that_cannot_record_outcomes_ends_the_relay_before_it_delivers_t
     disk.fail_from(1, std::io::ErrorKind::Other);
     assert!(system.ended().await.is_err());
     assert_eq!(server.seen().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_is_followed_by_plain_text() {
+    let (server, system) = one_exchanger(Behaviour { tls_hangs: true, ..pipelining() }).await;
+    let id = system.submit(Submission::by_mx(&["b@x.example"])).await;
+    system.finished(id).await;
+    assert!(!server.seen().messages[0].tls);
+}
+
+#[tokio::test]
+async fn a_host_that_puts_off_a_message_does_not_keep_it_from_the_next() {
+    let full = |command| {
+        let replies = [(command, "452 4.3.1 full")].into_iter().collect();
+        Behaviour { replies, ..pipelining() }
+    };
+    let last = FakeServer::start("127.0.0.4:0", pipelining()).await;
+    let port = last.address.port();
+    let first = FakeServer::start(&format!("127.0.0.2:{port}"), full("MAIL")).await;
+    let second = FakeServer::start(&format!("127.0.0.3:{port}"), full("RCPT")).await;
+    let zone = Zone::new()
+        .mx("x.example", 10, "a.x.example")
+        .mx("x.example", 20, "b.x.example")
+        .mx("x.example", 30, "c.x.example")
+        .a("a.x.example", "127.0.0.2")
+        .a("b.x.example", "127.0.0.3")
+        .a("c.x.example", "127.0.0.4");
+    let system = System::start(zone, port).await;
+    let id = system.submit(Submission::by_mx(&["b@x.example", "c@x.example"])).await;
+    system.finished(id).await;
+    assert_eq!((first.seen().connections, second.seen().connections), (1, 1));
+    assert_eq!(last.seen().messages[0].recipients.len(), 2);
+}
+
+#[tokio::test]
+async fn neither_a_sender_nor_the_dns_leads_the_relay_to_this_host() {
+    let server = FakeServer::start("127.0.0.1:0", pipelining()).await;
+    let (port, here) = (server.address.port(), "mx.x.example");
+    let zone = Zone::new().mx("x.example", 10, here).a(here, "127.0.0.1");
+    let near_hosts = false;
+    let system = System::start_with(RelaySettings { near_hosts, ..settings(zone.serve().await, port) }).await;
+    let by_mx = system.submit(Submission::by_mx(&["b@x.example"])).await;
+    system.finished(by_mx).await;
+    let literal = |_: &_| NextHop::Host { host: "[127.0.0.1]".into(), port };
+    let by_literal = system.submit(Submission::by(&["b@[127.0.0.1]"], literal)).await;
+    system.finished(by_literal).await;
+    assert_eq!(server.seen().connections, 0);
+    assert!(system.report().await.contains("5.4.4"));
+    let route = |_: &_| NextHop::Host { host: "127.0.0.1".into(), port };
+    let by_route = system.submit(Submission::by(&["b@x.example"], route)).await;
+    system.finished(by_route).await;
+    assert_eq!(server.seen().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn an_exchanger_that_is_ourselves_under_another_name_is_a_loop() {
+    let server = FakeServer::start("127.0.0.1:0", pipelining()).await;
+    let port = server.address.port();
+    let behind = FakeServer::start(&format!("127.0.0.3:{port}"), pipelining()).await;
+    let zone = Zone::new()
+        .mx("x.example", 10, "other.name.example")
+        .mx("x.example", 20, "behind.x.example")
+        .a("other.name.example", "127.0.0.1")
+        .a("behind.x.example", "127.0.0.3");
+    let own_listeners = vec![([127, 0, 0, 1], port).into()];
+    let system =
+        System::start_with(RelaySettings { own_listeners, ..settings(zone.serve().await, port) }).await;
+    let id = system.submit(Submission::by_mx(&["b@x.example"])).await;
+    system.finished(id).await;
+    assert_eq!((server.seen().connections, behind.seen().connections), (0, 0));
+    assert!(system.report().await.contains("5.4.6"));
 }

@@ -25,6 +25,8 @@ pub struct Behaviour {
     pub tls: Option<TlsAcceptor>,
     /// STARTTLS is offered, and the handshake fails.
     pub tls_is_broken: bool,
+    /// STARTTLS is offered, and the handshake hangs.
+    pub tls_hangs: bool,
     /// It closes without a word at a command that begins so.
     pub closes_at: Option<&'static str>,
     /// It closes after each message, without a word.
@@ -162,7 +164,7 @@ impl Session {
         let mut lines = vec!["fake"];
         lines.extend(&behaviour.extensions);
         let secure = self.wire().connection().tls().is_some();
-        if (behaviour.tls.is_some() || behaviour.tls_is_broken) && !secure {
+        if (behaviour.tls.is_some() || behaviour.tls_is_broken || behaviour.tls_hangs) && !secure {
             lines.push("STARTTLS");
         }
         let last = lines.len() - 1;
@@ -175,6 +177,10 @@ impl Session {
 
     async fn start_tls(&mut self, behaviour: &Behaviour) -> Result<(), Over> {
         self.say("220 go").await?;
+        while behaviour.tls_hangs {
+            self.fill().await?;
+            self.wire().buffer().clear();
+        }
         let Some(acceptor) = &behaviour.tls else {
             self.fill().await?;
             return self.say("this is no handshake").await;

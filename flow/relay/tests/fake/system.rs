@@ -70,6 +70,7 @@ pub fn settings(name_server: SocketAddr, smtp_port: u16) -> RelaySettings {
     RelaySettings {
         hello_name: "me.example".into(),
         smtp_port,
+        near_hosts: true,
         resolver: ResolverSettings {
             servers: vec![name_server],
             answer_time_max: second,
@@ -79,6 +80,7 @@ pub fn settings(name_server: SocketAddr, smtp_port: u16) -> RelaySettings {
         times: RelayTimes {
             connect: 2 * second,
             greeting: 5 * second,
+            handshake: second,
             command: 5 * second,
             data_initiation: 5 * second,
             data_block: 5 * second,
