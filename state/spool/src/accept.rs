@@ -54,7 +54,7 @@ pub(crate) fn prepare(routed: Routed, bodies: &BodyDir) -> Result<Incoming, Spoo
         bytes: body.len(),
         message_id,
         body: packed.stored(),
-        recipients: routes.into_iter().map(|route| Copy::new(route, origin.arrival)).collect(),
+        recipients: routes.into_iter().map(|route| Copy::new(route, origin.arrival).into()).collect(),
         held: hold,
         strikes: 0,
         origin,

@@ -1,5 +1,7 @@
 //! The binary form of records and rows. Version 1.
 
+use std::sync::Arc;
+
 use address::{AccountName, Address, Domain, Envelope, Recipient};
 use compact_str::CompactString;
 use jiff::Timestamp;
@@ -22,7 +24,7 @@ pub(crate) fn said_encode(said: &Said) -> Vec<u8> {
     let mut out = Encoder::versioned(VERSION);
     out.uint(said.queue_id.as_u64());
     match &said.what {
-        What::Message(entry) => entry_put(&mut out, entry),
+        What::Message(entry) => entry_put(&mut out, entry, &entry.recipients),
         What::Progressed(progressed) => progressed_put(&mut out, progressed),
         What::Adjusted(adjusted) => adjusted_put(&mut out, adjusted),
         What::Deleted => {}
@@ -48,20 +50,36 @@ pub(crate) fn said_decode(kind: u16, bytes: &[u8]) -> Read<Option<Said>> {
     Ok(Some(Said { queue_id, what, notes }))
 }
 
-/// Writes the row of a message.
+/// Writes the row of a message, whose recipients have rows of their own.
 pub(crate) fn entry_encode(entry: &Entry) -> Vec<u8> {
     let mut out = Encoder::versioned(VERSION);
-    entry_put(&mut out, entry);
+    entry_put(&mut out, entry, &[]);
     out.finish()
 }
 
-/// Reads the row of a message.
+/// Reads the row of a message, without its recipients.
 pub(crate) fn entry_decode(queue_id: QueueId, bytes: &[u8]) -> Read<Entry> {
     let mut input = Decoder::new(bytes);
     input.version(VERSION)?;
     let entry = entry_take(&mut input, queue_id)?;
     input.finish()?;
     Ok(entry)
+}
+
+/// Writes the row of a recipient.
+pub(crate) fn copy_encode(copy: &Copy) -> Vec<u8> {
+    let mut out = Encoder::versioned(VERSION);
+    copy_put(&mut out, copy);
+    out.finish()
+}
+
+/// Reads the row of a recipient.
+pub(crate) fn copy_decode(bytes: &[u8]) -> Read<Copy> {
+    let mut input = Decoder::new(bytes);
+    input.version(VERSION)?;
+    let copy = copy_take(&mut input)?;
+    input.finish()?;
+    Ok(copy)
 }
 
 /// Writes the row of an audit note.
@@ -78,7 +96,7 @@ pub(crate) fn note_decode(bytes: &[u8]) -> Read<AuditNote> {
     note_take(&mut input)
 }
 
-fn entry_put(out: &mut Encoder, entry: &Entry) {
+fn entry_put(out: &mut Encoder, entry: &Entry, recipients: &[Arc<Copy>]) {
     origin_put(out, &entry.origin);
     let envelope = Envelope {
         reverse_path: entry.reverse_path.clone(),
@@ -89,7 +107,7 @@ fn entry_put(out: &mut Encoder, entry: &Entry) {
     out.uint(entry.bytes);
     out.option(entry.message_id.as_deref(), Encoder::text);
     stored_put(out, entry.body);
-    out.list(&entry.recipients, copy_put);
+    out.list(recipients, |out, copy| copy_put(out, copy));
     out.option(entry.held.as_deref(), Encoder::text);
     out.uint(entry.strikes.into());
 }
@@ -106,7 +124,7 @@ fn entry_take(input: &mut Decoder<'_>, queue_id: QueueId) -> Read<Entry> {
         bytes: input.uint()?,
         message_id: input.option(compact_take)?,
         body: stored_take(input)?,
-        recipients: input.list(copy_take)?,
+        recipients: input.list(|input| Ok(copy_take(input)?.into()))?,
         held: input.option(text_take)?,
         strikes: input.uint_u32()?,
     })
@@ -387,7 +405,7 @@ mod tests {
                 Some(Place { lsn: Lsn(7), segment: Lsn(1), offset: 99, len: 3, checksum: 4 })
             )),
         ];
-        let recipients = proptest::collection::vec(copy(), 0..4);
+        let recipients = proptest::collection::vec(copy().prop_map(Arc::new), 0..4);
         let held = proptest::option::of(".{0,20}");
         (body, recipients, held, any::<u64>(), any::<bool>()).prop_map(
             |(body, recipients, held, bytes, null)| Entry {
@@ -439,7 +457,11 @@ mod tests {
             };
             prop_assert_eq!(note_decode(&note_encode(&note)), Ok(note.clone()));
             if let What::Message(entry) = &what {
-                prop_assert_eq!(entry_decode(entry.queue_id, &entry_encode(entry)), Ok((**entry).clone()));
+                let row = Entry { recipients: Vec::new(), ..(**entry).clone() };
+                prop_assert_eq!(entry_decode(entry.queue_id, &entry_encode(entry)), Ok(row));
+                for copy in &entry.recipients {
+                    prop_assert_eq!(copy_decode(&copy_encode(copy)), Ok((**copy).clone()));
+                }
             }
             let said = Said { queue_id: QueueId::from_u64(12_345), what, notes: vec![note] };
             prop_assert_eq!(said_decode(said.what.kind(), &said_encode(&said)), Ok(Some(said)));
@@ -449,6 +471,7 @@ mod tests {
         fn any_bytes_are_read_or_refused(kind in 0u16..7, bytes: Vec<u8>) {
             let _ = said_decode(kind, &bytes);
             let _ = entry_decode(QueueId::from_u64(1), &bytes);
+            let _ = copy_decode(&bytes);
         }
 
         #[test]

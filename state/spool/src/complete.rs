@@ -33,7 +33,8 @@ impl Judge<'_> {
     pub fn consequences(&self, outcomes: Vec<Outcome>) -> Consequences {
         let mut all = Consequences::default();
         for Outcome { index, attempt, session } in outcomes {
-            let recipient = self.due.recipients.iter().find(|recipient| recipient.index == index);
+            let at = self.due.recipients.binary_search_by_key(&index, |recipient| recipient.index);
+            let recipient = at.ok().map(|at| &self.due.recipients[at]);
             let noted = all.notes.len();
             match recipient {
                 Some(recipient) => {

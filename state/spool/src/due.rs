@@ -26,7 +26,7 @@ pub struct Due {
     pub bytes: u64,
     /// Where this copy goes.
     pub next_hop: NextHop,
-    /// For whom it is; at least one.
+    /// For whom it is, by their numbers; at least one.
     pub recipients: Vec<DueRecipient>,
     pub(crate) claim: Claim,
 }

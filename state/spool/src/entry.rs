@@ -1,5 +1,6 @@
 //! A message in the queue, as memory and the view hold it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use address::{MailParams, ReversePath};
@@ -12,7 +13,7 @@ use crate::queue_id::QueueId;
 use crate::routed::{NextHop, Origin, Route};
 use crate::shown::{RecipientShown, Shown, StateShown};
 
-/// A message in the queue.
+/// A message in the queue. A clone shares its recipients, of which a change copies the one that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub queue_id: QueueId,
@@ -22,7 +23,7 @@ pub(crate) struct Entry {
     pub bytes: u64,
     pub message_id: Option<CompactString>,
     pub body: Stored,
-    pub recipients: Vec<Copy>,
+    pub recipients: Vec<Arc<Copy>>,
     pub held: Option<String>,
     pub strikes: u32,
 }
@@ -111,7 +112,7 @@ impl State {
 impl Entry {
     /// Whether nothing is left to do.
     pub fn is_finished(&self) -> bool {
-        !self.recipients.iter().any(Copy::is_pending)
+        !self.recipients.iter().any(|copy| copy.is_pending())
     }
 
     /// When it is given back, if it has not been delivered by then.
@@ -128,7 +129,7 @@ impl Entry {
             bytes: self.bytes,
             held: self.held.clone(),
             strikes: self.strikes,
-            recipients: self.recipients.iter().map(Copy::shown).collect(),
+            recipients: self.recipients.iter().map(|copy| copy.shown()).collect(),
         }
     }
 }

@@ -23,7 +23,9 @@ pub(crate) struct Queue {
 struct Lanes {
     entries: BTreeMap<QueueId, Arc<Entry>>,
     claims: HashMap<QueueId, HashSet<u32>>,
-    /// By when the first of its unclaimed recipients is due; held messages are not in it.
+    /// Recipients that are to be tried and that nobody has claimed, by when they are due.
+    waiting: HashMap<QueueId, BTreeSet<(Timestamp, u32)>>,
+    /// By when the first of its waiting recipients is due; held messages are not in it.
     ready: BTreeSet<(Timestamp, QueueId)>,
     ready_at: HashMap<QueueId, Timestamp>,
 }
@@ -47,11 +49,7 @@ impl Queue {
     pub fn publish(&self, changes: impl IntoIterator<Item = (QueueId, Option<Arc<Entry>>)>) {
         let mut lanes = self.lanes.lock();
         for (queue_id, entry) in changes {
-            match entry {
-                Some(entry) => lanes.entries.insert(queue_id, entry),
-                None => lanes.entries.remove(&queue_id),
-            };
-            lanes.reindex(queue_id);
+            lanes.replace(queue_id, entry);
         }
         metrics::gauge!("tartan_spool_messages").set(lanes.entries.len() as f64);
         drop(lanes);
@@ -83,6 +81,7 @@ impl Queue {
                 lanes.claims.remove(&queue_id);
             }
         }
+        indexes.iter().for_each(|index| lanes.wait(queue_id, *index));
         lanes.reindex(queue_id);
         drop(lanes);
         self.wake.notify_one();
@@ -109,7 +108,7 @@ impl Queue {
         for entry in lanes.entries.values() {
             stat.bytes += entry.bytes;
             stat.held += u64::from(entry.held.is_some());
-            let waiting = |copy: &&Copy| copy.is_pending();
+            let waiting = |copy: &&Arc<Copy>| copy.is_pending();
             let deferred =
                 entry.recipients.iter().filter(waiting).filter(|copy| copy.progress.attempts > 0).count();
             stat.deferred += deferred as u64;
@@ -121,25 +120,54 @@ impl Queue {
 }
 
 impl Lanes {
+    /// Takes over what a frame has made of a message. Its recipients that are as before are the same in memory.
+    fn replace(&mut self, queue_id: QueueId, entry: Option<Arc<Entry>>) {
+        let Some(entry) = entry else {
+            self.entries.remove(&queue_id);
+            self.waiting.remove(&queue_id);
+            return self.reindex(queue_id);
+        };
+        let before = self.entries.insert(queue_id, entry.clone());
+        let before = before.as_ref().map_or(&[][..], |before| &before.recipients);
+        for (index, copy) in entry.recipients.iter().enumerate() {
+            let old = before.get(index);
+            if old.is_some_and(|old| Arc::ptr_eq(old, copy)) {
+                continue;
+            }
+            if let (Some(old), Some(waiting)) = (old, self.waiting.get_mut(&queue_id)) {
+                waiting.remove(&(old.progress.next, index as u32));
+            }
+            self.wait(queue_id, index as u32);
+        }
+        self.reindex(queue_id);
+    }
+
+    /// A recipient waits, if it is to be tried and nobody has claimed it.
+    fn wait(&mut self, queue_id: QueueId, index: u32) {
+        let entry = self.entries.get(&queue_id);
+        let Some(copy) = entry.and_then(|entry| entry.recipients.get(index as usize)) else { return };
+        let is_claimed = self.claims.get(&queue_id).is_some_and(|claims| claims.contains(&index));
+        if copy.is_pending() && !is_claimed {
+            self.waiting.entry(queue_id).or_default().insert((copy.progress.next, index));
+        }
+    }
+
     /// Claims the first group of a message that is due.
     fn claim(&mut self, queue_id: QueueId, now: Timestamp) -> Option<Group> {
         let entry = self.entries.get(&queue_id)?.clone();
-        let claims = self.claims.entry(queue_id).or_default();
-        let due = |(index, copy): &(usize, &Copy)| {
-            copy.is_pending() && copy.progress.next <= now && !claims.contains(&(*index as u32))
-        };
-        let due: Vec<_> = entry.recipients.iter().enumerate().filter(due).collect();
-        let first = due.first().map(|(_, copy)| &copy.route.next_hop);
-        let indexes: Vec<_> = first.map_or(Vec::new(), |first| {
-            let same = due.iter().filter(|(_, copy)| copy.route.next_hop.is_one_with(first));
-            same.map(|(index, _)| *index as u32).collect()
-        });
-        claims.extend(&indexes);
-        if claims.is_empty() {
-            self.claims.remove(&queue_id);
+        let waiting = self.waiting.get_mut(&queue_id)?;
+        let next_hop = |index: u32| &entry.recipients[index as usize].route.next_hop;
+        let mut due = waiting.range(..=(now, u32::MAX)).copied().peekable();
+        let first = next_hop(due.peek()?.1);
+        let group: Vec<_> = due.filter(|(_, index)| next_hop(*index).is_one_with(first)).collect();
+        for place in &group {
+            waiting.remove(place);
         }
+        let mut indexes: Vec<_> = group.into_iter().map(|(_, index)| index).collect();
+        indexes.sort_unstable();
+        self.claims.entry(queue_id).or_default().extend(&indexes);
         self.reindex(queue_id);
-        (!indexes.is_empty()).then_some(Group { entry, indexes })
+        Some(Group { entry, indexes })
     }
 
     /// Brings `ready` up to date for one message.
@@ -158,11 +186,7 @@ impl Lanes {
     }
 
     fn next_of(&self, queue_id: QueueId) -> Option<Timestamp> {
-        let entry = self.entries.get(&queue_id).filter(|entry| entry.held.is_none())?;
-        let claims = self.claims.get(&queue_id);
-        let is_claimed = |index: usize| claims.is_some_and(|claims| claims.contains(&(index as u32)));
-        let waiting = entry.recipients.iter().enumerate();
-        let waiting = waiting.filter(|(index, copy)| copy.is_pending() && !is_claimed(*index));
-        waiting.map(|(_, copy)| copy.progress.next).min()
+        self.entries.get(&queue_id).filter(|entry| entry.held.is_none())?;
+        self.waiting.get(&queue_id)?.first().map(|(next, _)| *next)
     }
 }

@@ -11,10 +11,13 @@
 //! All but bodies begin with the format version and the queue id, and end with the audit notes of what they do. They say
 //! how things are, not how they change, so that applying one twice changes nothing.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::audit::AuditNote;
-use crate::entry::{Copy, Entry, Progress};
+use crate::entry::{Copy, Entry, Progress, State};
 use crate::queue_id::QueueId;
 
 pub(crate) const BODY: u16 = 1;
@@ -80,15 +83,42 @@ impl What {
     }
 }
 
+impl What {
+    /// The numbers of the recipients that the record changes or makes, given the entry as it leaves it.
+    pub fn touched(&self, entry: &Entry) -> Vec<u32> {
+        let all = 0..entry.recipients.len() as u32;
+        let is_pending = |index: &u32| entry.recipients[*index as usize].is_pending();
+        match self {
+            Self::Message(_) => all.collect(),
+            Self::Progressed(progressed) => {
+                let changed = progressed.changed.iter().map(|(index, _)| *index);
+                changed.filter(|index| all.contains(index)).chain(progressed.added_at..all.end).collect()
+            }
+            Self::Adjusted(adjusted) if adjusted.next.is_some() => all.filter(is_pending).collect(),
+            Self::Adjusted(_) | Self::Deleted => Vec::new(),
+        }
+    }
+}
+
 impl Progressed {
+    /// Whether nothing is left to do for the message then.
+    pub fn finishes(&self, entry: &Entry) -> bool {
+        let is_done = |(_, progress): &&(u32, Progress)| progress.state != State::Pending;
+        let done: HashSet<_> =
+            self.changed.iter().filter(is_done).map(|(index, _)| *index as usize).collect();
+        let mut recipients = entry.recipients.iter().enumerate();
+        let finished = recipients.all(|(index, copy)| !copy.is_pending() || done.contains(&index));
+        finished && !self.added.iter().any(Copy::is_pending)
+    }
+
     fn apply(&self, mut entry: Entry) -> Entry {
         for (index, progress) in &self.changed {
             if let Some(copy) = entry.recipients.get_mut(*index as usize) {
-                copy.progress = progress.clone();
+                Arc::make_mut(copy).progress = progress.clone();
             }
         }
         let known = (entry.recipients.len()).saturating_sub(self.added_at as usize);
-        entry.recipients.extend(self.added.iter().skip(known).cloned());
+        entry.recipients.extend(self.added.iter().skip(known).cloned().map(Arc::new));
         entry
     }
 }
@@ -102,7 +132,7 @@ impl Adjusted {
                 .recipients
                 .iter_mut()
                 .filter(|copy| copy.is_pending())
-                .for_each(|copy| copy.progress.next = next);
+                .for_each(|copy| Arc::make_mut(copy).progress.next = next);
         }
         entry
     }

@@ -147,7 +147,7 @@ impl Writer<'_> {
             bytes: body.len(),
             message_id: Some(format!("{queue_id}@{}", self.hostname).into()),
             body: packed.stored(),
-            recipients: vec![Copy::new(route(to), self.now)],
+            recipients: vec![Copy::new(route(to), self.now).into()],
             held: None,
             strikes: 0,
         };

@@ -7,14 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use journal::{
-    KeyRange, Lsn, Order, Place, Record, Slot, Staged, Store, StoreError, Synced, Table, ViewBatch, ViewRead,
+    KeyRange, Lsn, Order, Place, Record, Slot, Staged, Store, StoreError, Synced, Table, ViewBatch,
+    ViewError, ViewRead,
 };
 
 use crate::accept::Accepted;
 use crate::audit::{AuditEvent, AuditNote};
 use crate::bodies::{BodyDir, Packed};
 use crate::claim::Claim;
-use crate::codec::{entry_decode, entry_encode, note_encode, said_decode, said_encode};
+use crate::codec::{
+    copy_decode, copy_encode, entry_decode, entry_encode, note_encode, said_decode, said_encode,
+};
 use crate::entry::{Entry, Stored, later};
 use crate::outcome::Completed;
 use crate::queue::Queue;
@@ -23,13 +26,15 @@ use crate::record::{Adjusted, BODY, Progressed, Said, What};
 
 /// Messages by queue id.
 pub(crate) const MESSAGES: Table = Table("message");
+/// Recipients by queue id and number.
+pub(crate) const RECIPIENTS: Table = Table("recipient");
 /// Audit notes by queue id, record and number; they outlive their message.
 pub(crate) const AUDIT: Table = Table("audit");
 /// Queue ids by the `Message-ID` field, a zero byte between.
 pub(crate) const MESSAGE_IDS: Table = Table("message_id");
 /// The `Message-ID` field by queue id; outlives the message.
 pub(crate) const MESSAGE_ID_OF: Table = Table("message_id_of");
-pub(crate) const TABLES: [Table; 4] = [MESSAGES, AUDIT, MESSAGE_IDS, MESSAGE_ID_OF];
+pub(crate) const TABLES: [Table; 5] = [MESSAGES, RECIPIENTS, AUDIT, MESSAGE_IDS, MESSAGE_ID_OF];
 
 /// Bytes of a `Message-ID` that count for finding it.
 const MESSAGE_ID_BYTES_MAX: usize = 500;
@@ -108,14 +113,15 @@ impl SpoolStore {
         self.staged.get(&queue_id).cloned().unwrap_or_else(|| self.queue.entry(queue_id))
     }
 
-    /// The message as the records before this one leave it.
-    fn entry_applied(&self, queue_id: QueueId) -> Option<Arc<Entry>> {
-        self.applied.get(&queue_id).cloned().unwrap_or_else(|| self.queue.entry(queue_id))
+    /// The message as the records before this one leave it, to be changed.
+    fn entry_take(&mut self, queue_id: QueueId) -> Option<Arc<Entry>> {
+        self.applied.remove(&queue_id).unwrap_or_else(|| self.queue.entry(queue_id))
     }
 
     /// Stages a record; whether anything is left of the message then.
     fn say(&mut self, said: &Said, staged: &mut Staged) -> (Slot, bool) {
-        let entry = said.what.apply(self.entry_staged(said.queue_id).map(unshare)).map(Arc::new);
+        let before = self.staged.remove(&said.queue_id).unwrap_or_else(|| self.queue.entry(said.queue_id));
+        let entry = said.what.apply(before.map(unshare)).map(Arc::new);
         let left = entry.is_some();
         self.staged.insert(said.queue_id, entry);
         (staged.push(Record::state(said.what.kind(), said_encode(said))), left)
@@ -146,8 +152,8 @@ impl SpoolStore {
         let queue_id = claim.queue_id;
         let Some(entry) = self.entry_staged(queue_id) else { return Pending::NotFound(queue_id) };
         progressed.added_at = entry.recipients.len() as u32;
+        let finished = progressed.finishes(&entry);
         let what = What::Progressed(progressed);
-        let finished = what.apply(Some((*entry).clone())).is_none();
         if finished {
             let last = notes.last();
             let time = last.map_or(entry.origin.arrival, |note| note.time);
@@ -155,6 +161,7 @@ impl SpoolStore {
             let finished = spool_note(time, AuditEvent::Finished, "nothing is left to do".to_owned());
             notes.push(AuditNote { session, ..finished });
         }
+        drop(entry);
         self.say(&Said { queue_id, what, notes }, staged);
         let ids = reports.iter().map(|report| report.entry.queue_id).collect();
         for report in reports {
@@ -187,7 +194,8 @@ impl SpoolStore {
     fn strike(&self, entry: &Entry, why: &str, now: Timestamp) -> (Adjusted, AuditNote) {
         let strikes = entry.strikes + 1;
         let text = format!("{why}, {strikes} of {}", self.strikes_max);
-        let held = (strikes >= self.strikes_max).then(|| format!("{strikes} workers came to no end with it: {why}"));
+        let held =
+            (strikes >= self.strikes_max).then(|| format!("{strikes} workers came to no end with it: {why}"));
         if let Some(reason) = &held {
             tracing::error!(queue_id = %entry.queue_id, reason, "message held");
         }
@@ -222,12 +230,13 @@ impl SpoolStore {
 
     fn apply_said(&mut self, lsn: Lsn, said: &Said, batch: &mut ViewBatch) {
         let queue_id = said.queue_id;
-        let before = self.entry_applied(queue_id);
+        let before = self.entry_take(queue_id);
         let had_file = before.as_ref().is_some_and(|entry| entry.body == Stored::File);
+        let recipients_before = before.as_ref().map_or(0, |entry| entry.recipients.len() as u32);
         let entry = said.what.apply(before.map(unshare)).map(Arc::new);
         match &entry {
-            Some(entry) => batch.put(MESSAGES, queue_id.key().to_vec(), entry_encode(entry)),
-            None => batch.remove(MESSAGES, queue_id.key().to_vec()),
+            Some(entry) => rows_put(entry, &said.what, batch),
+            None => rows_remove(queue_id, recipients_before, batch),
         }
         if let (What::Message(_), Some(id)) = (&said.what, entry.as_ref().and_then(|e| e.message_id.as_ref()))
         {
@@ -241,6 +250,49 @@ impl SpoolStore {
             self.files_left.push(queue_id);
         }
         self.applied.insert(queue_id, entry);
+    }
+}
+
+/// The rows that a record changes; an outcome changes those of its recipients alone.
+fn rows_put(entry: &Entry, what: &What, batch: &mut ViewBatch) {
+    if !matches!(what, What::Progressed(_)) {
+        batch.put(MESSAGES, entry.queue_id.key().to_vec(), entry_encode(entry));
+    }
+    for index in what.touched(entry) {
+        let copy = copy_encode(&entry.recipients[index as usize]);
+        batch.put(RECIPIENTS, recipient_key(entry.queue_id, index), copy);
+    }
+}
+
+fn rows_remove(queue_id: QueueId, recipients: u32, batch: &mut ViewBatch) {
+    batch.remove(MESSAGES, queue_id.key().to_vec());
+    (0..recipients).for_each(|index| batch.remove(RECIPIENTS, recipient_key(queue_id, index)));
+}
+
+fn recipient_key(queue_id: QueueId, index: u32) -> Vec<u8> {
+    [&queue_id.key()[..], &index.to_be_bytes()].concat()
+}
+
+/// The messages of a view, with their recipients.
+fn entries_load(view: &dyn ViewRead) -> Result<Vec<Entry>, StoreError> {
+    let mut recipients = view.scan(RECIPIENTS, KeyRange::all(), Order::Forward)?.peekable();
+    let mut entries = Vec::new();
+    for row in view.scan(MESSAGES, KeyRange::all(), Order::Forward)? {
+        let (key, value) = row?;
+        let number =
+            key.as_ref().try_into().map_err(|_| journal::DecodeError::Invalid("key of a message"))?;
+        let mut entry = entry_decode(QueueId::from_u64(u64::from_be_bytes(number)), &value)?;
+        let is_its = |row: &Result<(Bytes, Bytes), ViewError>| {
+            row.as_ref().map_or(true, |(recipient, _)| recipient.starts_with(&key))
+        };
+        while let Some(row) = recipients.next_if(is_its) {
+            entry.recipients.push(copy_decode(&row?.1)?.into());
+        }
+        entries.push(entry);
+    }
+    match recipients.next() {
+        Some(_) => Err(journal::DecodeError::Invalid("recipient without a message").into()),
+        None => Ok(entries),
     }
 }
 
@@ -282,15 +334,8 @@ impl Store for SpoolStore {
     type Reply = Reply;
 
     fn load(&mut self, view: &dyn ViewRead) -> Result<(), StoreError> {
-        let mut entries = Vec::new();
-        for row in view.scan(MESSAGES, KeyRange::all(), Order::Forward)? {
-            let (key, value) = row?;
-            let key =
-                key.as_ref().try_into().map_err(|_| journal::DecodeError::Invalid("key of a message"))?;
-            let queue_id = QueueId::from_u64(u64::from_be_bytes(key));
-            entries.push((queue_id, Some(Arc::new(entry_decode(queue_id, &value)?))));
-        }
-        self.queue.publish(entries);
+        let entries = entries_load(view)?.into_iter();
+        self.queue.publish(entries.map(|entry| (entry.queue_id, Some(Arc::new(entry)))));
         Ok(())
     }
 
@@ -358,5 +403,101 @@ impl Store for SpoolStore {
             Pending::Taken(queue_id) => Reply::Taken(queue_id),
             Pending::NotFound(queue_id) => Reply::NotFound(queue_id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use address::{MailParams, Recipient, ReversePath};
+    use disk::FaultDisk;
+    use journal::{MemoryView, View};
+
+    use super::*;
+    use crate::entry::{Copy, Progress, State};
+    use crate::routed::{NextHop, Origin, Route};
+
+    const RECIPIENTS_OF_ALL: u32 = 1_000;
+
+    fn store() -> SpoolStore {
+        let bodies = BodyDir { disk: Arc::new(FaultDisk::new()), dir: PathBuf::from("/bodies") };
+        SpoolStore::new(Arc::default(), bodies, 3, Duration::from_secs(60))
+    }
+
+    fn copy(number: u32) -> Arc<Copy> {
+        let address = address::Address::parse(&format!("{number}@example.org")).unwrap();
+        let route = Route::new(Recipient::new(address), NextHop::Unrouted);
+        Copy::new(route, Timestamp::UNIX_EPOCH).into()
+    }
+
+    fn entry() -> Entry {
+        Entry {
+            queue_id: QueueId::from_u64(7),
+            origin: Origin {
+                role: "mx".into(),
+                session: None,
+                peer: "".into(),
+                helo: "".into(),
+                account: None,
+                tls: false,
+                arrival: Timestamp::UNIX_EPOCH,
+            },
+            reverse_path: ReversePath::Null,
+            params: MailParams::default(),
+            bytes: 1,
+            message_id: None,
+            body: Stored::File,
+            recipients: (0..RECIPIENTS_OF_ALL).map(copy).collect(),
+            held: None,
+            strikes: 0,
+        }
+    }
+
+    fn delivered(index: u32) -> (u32, Progress) {
+        (index, Progress { state: State::Delivered, ..copy(index).progress.clone() })
+    }
+
+    fn progressed(indexes: impl Iterator<Item = u32>) -> What {
+        let changed = indexes.map(delivered).collect();
+        What::Progressed(Progressed { changed, added_at: RECIPIENTS_OF_ALL, added: Vec::new() })
+    }
+
+    /// The batch of a frame with this one record, which `view` takes.
+    fn applied(store: &mut SpoolStore, view: &MemoryView, lsn: u64, what: What) -> ViewBatch {
+        let mut batch = ViewBatch::new();
+        let said = Said { queue_id: QueueId::from_u64(7), what, notes: Vec::new() };
+        store.apply_said(Lsn(lsn), &said, &mut batch);
+        store.publish();
+        view.apply(Lsn(lsn), batch.clone()).unwrap();
+        batch
+    }
+
+    #[test]
+    fn an_outcome_costs_a_row_and_not_the_whole_message() {
+        let (mut store, view) = (store(), MemoryView::new(&TABLES));
+        let first = applied(&mut store, &view, 1, What::Message(Box::new(entry())));
+        assert_eq!(first.len() as u32, 1 + RECIPIENTS_OF_ALL);
+        assert_eq!(applied(&mut store, &view, 2, progressed([5].into_iter())).len(), 1);
+        assert_eq!(
+            entries_load(&view).unwrap(),
+            [(*store.queue.entry(QueueId::from_u64(7)).unwrap()).clone()]
+        );
+        applied(&mut store, &view, 3, progressed(0..RECIPIENTS_OF_ALL));
+        assert!(view.scan(RECIPIENTS, KeyRange::all(), Order::Forward).unwrap().next().is_none());
+        assert!(entries_load(&view).unwrap().is_empty());
+    }
+
+    #[test]
+    fn recipients_that_are_as_before_are_the_same_in_memory() {
+        let (mut store, view) = (store(), MemoryView::new(&TABLES));
+        applied(&mut store, &view, 1, What::Message(Box::new(entry())));
+        let before = store.queue.entry(QueueId::from_u64(7)).unwrap();
+        applied(&mut store, &view, 2, progressed([5].into_iter()));
+        let after = store.queue.entry(QueueId::from_u64(7)).unwrap();
+        let pairs = before.recipients.iter().zip(&after.recipients).enumerate();
+        let changed: Vec<_> =
+            pairs.filter(|(_, (a, b))| !Arc::ptr_eq(a, b)).map(|(index, _)| index).collect();
+        assert_eq!(changed, [5]);
     }
 }
