@@ -35,18 +35,18 @@ impl Mailstore {
     pub fn check(&self) -> Result<Vec<Difference>, MailstoreError> {
         let maintained = self.inner.shared.view.snapshot();
         let rebuilt = rebuilt(&*self.inner.journal, maintained.applied_lsn())?;
-        let mut differences = Vec::new();
-        for table in TABLES {
-            compare(table, &*maintained, &rebuilt, &mut differences)?;
-        }
-        Ok(differences)
+        differences(&*maintained, &rebuilt)
     }
 
-    /// How many messages share a body, expunged ones included.
+    /// How many messages share a body, expunged ones included; a large copy that is under way counts too.
     pub fn body_references(&self, body: BodyId) -> Result<usize, MailstoreError> {
-        let range = KeyRange::prefix(&rows::body_key(body));
-        let rows = self.inner.shared.view.scan(rows::REFERENCES, range, Order::Forward)?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?.len())
+        let mut references = 0;
+        for table in [rows::REFERENCES, rows::TRANSFER_REFERENCES] {
+            let range = KeyRange::prefix(&rows::body_key(body));
+            let rows = self.inner.shared.view.scan(table, range, Order::Forward)?;
+            references += rows.collect::<Result<Vec<_>, _>>()?.len();
+        }
+        Ok(references)
     }
 }
 
@@ -66,6 +66,18 @@ fn rebuilt(journal: &dyn Journal, last: Lsn) -> Result<MemoryView, MailstoreErro
         view.apply(Lsn(frame.lsn_next().0 - 1), batch)?;
     }
     Ok(view)
+}
+
+/// All rows in which two views differ.
+pub(crate) fn differences(
+    maintained: &dyn ViewRead,
+    rebuilt: &dyn ViewRead,
+) -> Result<Vec<Difference>, MailstoreError> {
+    let mut differences = Vec::new();
+    for table in TABLES {
+        compare(table, maintained, rebuilt, &mut differences)?;
+    }
+    Ok(differences)
 }
 
 /// Walks through both tables in step.

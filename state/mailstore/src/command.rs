@@ -9,7 +9,7 @@ use crate::{
     MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
 };
 
-/// A command. Times are seconds since 1970.
+/// A command. Times are seconds since 1970; `bytes` are those of the messages that it changes, about.
 pub(crate) enum Command {
     Append(Box<Append>),
     AccountEnsure(AccountEnsure),
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Move(Copy),
     TransferAdd(TransferAdd),
     TransferCommit(TransferCommit),
+    TransferPlace(TransferPlace),
     TransferAbort(TransferId),
 }
 
@@ -55,6 +56,7 @@ pub(crate) struct MailboxRename {
     pub(crate) from: MailboxPath,
     pub(crate) to: MailboxPath,
     pub(crate) now: i64,
+    pub(crate) bytes: usize,
 }
 
 pub(crate) struct Subscribe {
@@ -68,6 +70,7 @@ pub(crate) struct StoreFlags {
     pub(crate) uids: UidSet,
     pub(crate) change: FlagChange,
     pub(crate) unchanged_since: Option<ModSeq>,
+    pub(crate) bytes: usize,
 }
 
 pub(crate) struct Expunge {
@@ -76,6 +79,7 @@ pub(crate) struct Expunge {
     /// Messages that are expunged at most; the rest is left.
     pub(crate) messages_max: usize,
     pub(crate) now: i64,
+    pub(crate) bytes: usize,
 }
 
 pub(crate) struct Copy {
@@ -83,6 +87,7 @@ pub(crate) struct Copy {
     pub(crate) uids: UidSet,
     pub(crate) to: MailboxId,
     pub(crate) now: i64,
+    pub(crate) bytes: usize,
 }
 
 pub(crate) struct TransferAdd {
@@ -91,6 +96,14 @@ pub(crate) struct TransferAdd {
     pub(crate) from: MailboxId,
     pub(crate) uids: UidSet,
     pub(crate) now: i64,
+    pub(crate) bytes: usize,
+}
+
+/// Some messages of a committed transfer get rows of their own.
+pub(crate) struct TransferPlace {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) transfer: TransferId,
+    pub(crate) index: u32,
 }
 
 pub(crate) struct TransferCommit {
@@ -98,6 +111,7 @@ pub(crate) struct TransferCommit {
     pub(crate) to: MailboxId,
     /// The messages that were added, as uids of their source.
     pub(crate) source: UidSet,
+    pub(crate) bytes: usize,
 }
 
 /// An answer.
@@ -119,11 +133,18 @@ pub(crate) enum Reply {
 const COMMAND_BYTES: usize = 512;
 
 impl Command {
-    /// Bytes that it holds while it waits.
+    /// Bytes that it holds while it waits, or makes the store hold when its turn comes.
     pub(crate) fn weight(&self) -> usize {
-        match self {
-            Self::Append(append) => COMMAND_BYTES + append.prepared.bytes(),
-            _ => COMMAND_BYTES,
-        }
+        let bytes = match self {
+            Self::Append(append) => append.prepared.bytes(),
+            Self::Store(store) => store.bytes,
+            Self::Expunge(expunge) => expunge.bytes,
+            Self::Copy(copy) | Self::Move(copy) => copy.bytes,
+            Self::MailboxRename(rename) => rename.bytes,
+            Self::TransferAdd(add) => add.bytes,
+            Self::TransferCommit(commit) => commit.bytes,
+            _ => 0,
+        };
+        COMMAND_BYTES + bytes
     }
 }

@@ -17,6 +17,7 @@
 //! | 13 | [`MailboxRow`] | a mailbox, changed or deleted; says nothing of its counters |
 //! | 14 | [`SubscriptionSet`] | an account subscribed to a name, or no longer |
 //! | 15 | [`MailboxCreated`] | a mailbox, new and empty |
+//! | 16 | [`TransferPlaced`] | some messages of a committed large copy have rows of their own from now on |
 //!
 //! A record that changes a mailbox carries the mailbox's counters after the change, so that replay counts nothing.
 
@@ -121,6 +122,14 @@ pub(crate) struct TransferCommitted {
     pub(crate) uid_first: Uid,
 }
 
+/// Changes nothing that is visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TransferPlaced {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) transfer: TransferId,
+    pub(crate) index: u32,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TransferAborted {
     pub(crate) transfer: TransferId,
@@ -197,6 +206,7 @@ coded_struct!(MessagesCopied { mailbox, counters, messages });
 coded_struct!(MessagesMoved { from, from_counters, to, to_counters, messages });
 coded_struct!(TransferRows { transfer, index, messages });
 coded_struct!(TransferCommitted { transfer, mailbox, counters, uid_first });
+coded_struct!(TransferPlaced { mailbox, transfer, index });
 coded_struct!(TransferAborted { transfer });
 coded_struct!(NameRow { id, parent, kind, text, mailbox, modseq });
 coded_struct!(NameRemoved { id, modseq });
@@ -279,6 +289,7 @@ entries! {
     13 MailboxRow,
     14 SubscriptionSet,
     15 MailboxCreated,
+    16 TransferPlaced,
 }
 
 impl Entry {

@@ -100,6 +100,7 @@ fn entries() -> Vec<Entry> {
         MailboxRow { deleted, ..mailbox_row() }.into(),
         SubscriptionSet { owner: NameId(0x33), path: path(), subscribed: true }.into(),
         MailboxCreated { mailbox: mailbox_row() }.into(),
+        TransferPlaced { mailbox, transfer, index: 3 }.into(),
     ]
 }
 
@@ -146,7 +147,7 @@ fn a_record_of_an_unknown_kind_or_version_is_refused() {
 
 proptest::proptest! {
     #[test]
-    fn any_bytes_are_a_record_or_refused(kind in 0u16..16, mut bytes: Vec<u8>) {
+    fn any_bytes_are_a_record_or_refused(kind in 0u16..18, mut bytes: Vec<u8>) {
         bytes.insert(0, 1);
         let _ = Entry::decode(&Record::state(kind, bytes));
     }

@@ -33,12 +33,14 @@ mod flags;
 mod fresh;
 mod id;
 mod load;
+mod located;
 mod mailbox;
 mod mailstore;
 mod message_row;
 mod namespace;
 mod outcome;
 mod path;
+mod pieces;
 mod prepare;
 mod presentation;
 mod reading;
@@ -48,6 +50,7 @@ mod settings;
 mod shared;
 mod slot;
 mod snapshot;
+mod transfer;
 mod uid_set;
 mod writing;
 
@@ -55,6 +58,7 @@ pub use check::Difference;
 pub use error::MailstoreError;
 pub use flags::{FlagChange, Flags, Keyword, SystemFlag};
 pub use id::{BodyId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
+pub use located::{Gone, Located};
 pub use mailbox::Mailbox;
 pub use mailstore::Mailstore;
 pub use outcome::{
@@ -62,6 +66,7 @@ pub use outcome::{
     StoreOutcome,
 };
 pub use path::{MailboxPath, SpecialUse};
+pub use rows::Arrival;
 pub use settings::{AccountMailbox, MailstoreSettings, ViewKind};
 pub use snapshot::{Changes, MailboxSnapshot, MessageRow};
 pub use uid_set::UidSet;

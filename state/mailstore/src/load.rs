@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use journal::{DecodeError, KeyRange, Order, StoreError, ViewRead};
 
+use crate::apply::arrived;
 use crate::codec::decoded;
 use crate::counters::Counters;
-use crate::id::MailboxId;
+use crate::entry::TransferRows;
+use crate::id::{MailboxId, TransferId};
 use crate::message_row::Message;
 use crate::namespace::Namespace;
-use crate::rows::{self, ChangeKind, ChangeRow, FixedRow, StateRow};
+use crate::rows::{self, ChangeKind, ChangeRow, FixedRow, StateRow, UnplacedPiece, UnplacedRow};
 use crate::snapshot::{VANISHED_MAX, VANISHED_RUNS_MAX};
 use crate::{Flags, MailboxSnapshot, ModSeq, Uid, UidSet, UidValidity};
 
@@ -78,6 +80,12 @@ pub(crate) fn messages_from(view: &dyn ViewRead, mailbox: MailboxId, uid: Uid) -
         let state: StateRow = decoded(&row?.1)?;
         count += u32::from(state.expunged.is_none());
     }
+    for (_, unplaced) in unplaced(view, mailbox)? {
+        for piece in unplaced.pieces {
+            let before = uid.number().saturating_sub(piece.uid_first.number());
+            count += piece.count.saturating_sub(before);
+        }
+    }
     Ok(count)
 }
 
@@ -112,7 +120,31 @@ fn messages(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Vec<Message>, Sto
             messages.push(decoded::<FixedRow>(&fixed)?.message(rows::message_key_uid(&key)?, state));
         }
     }
+    let placed = messages.len();
+    for (transfer, unplaced) in unplaced(view, mailbox)? {
+        for UnplacedPiece { index, uid_first, .. } in unplaced.pieces {
+            let row = view.get(rows::TRANSFERS, &rows::transfer_key(transfer, index))?;
+            let piece: TransferRows = decoded(&row.ok_or(UNPAIRED)?)?;
+            messages.extend(arrived(piece.messages.0, uid_first, unplaced.modseq));
+        }
+    }
+    for message in &mut messages[placed..] {
+        message.flags = shared(&mut known, message.flags.clone());
+    }
+    if placed < messages.len() {
+        messages.sort_by_key(|message| message.uid);
+    }
     Ok(messages)
+}
+
+/// What of large copies into a mailbox has no rows of its own yet.
+fn unplaced(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Vec<(TransferId, UnplacedRow)>, StoreError> {
+    let range = KeyRange::prefix(&rows::mailbox_key(mailbox));
+    let rows = view.scan(rows::UNPLACED, range, Order::Forward)?.map(|row| {
+        let (key, row) = row?;
+        Ok((rows::unplaced_key_parts(&key)?.1, decoded(&row)?))
+    });
+    rows.collect()
 }
 
 /// Both tables have a row for each message, written in one step.

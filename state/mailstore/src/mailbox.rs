@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use crate::load;
 use crate::shared::Shared;
-use crate::slot::Slot;
+use crate::slot::{Pin, Slot};
 use crate::{MailboxId, MailboxSnapshot, MailboxStatus, MailstoreError, ModSeq, RecentClaim, Uid};
 
 /// One mailbox. Cheap to clone and to keep: it holds none of the messages in memory.
@@ -68,6 +68,16 @@ impl Mailbox {
     /// goes to the journal with the next change of the mailbox: after a crash messages may be recent again.
     pub fn recent_claim(&self) -> RecentClaim {
         self.slot.recent_claim()
+    }
+
+    /// Keeps the messages in memory, once they are there.
+    pub(crate) fn pin(&self) -> Pin {
+        Pin::new(self.slot.clone())
+    }
+
+    /// Held for writing while messages of a large copy into this mailbox are being placed.
+    pub(crate) fn placing(&self) -> Arc<tokio::sync::RwLock<()>> {
+        self.slot.placing.clone()
     }
 
     fn exists(&self) -> Result<(), MailstoreError> {

@@ -1,5 +1,6 @@
 //! The handle by which everyone uses the store.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -8,15 +9,17 @@ use disk::Disk;
 use jiff::Timestamp;
 use journal::{
     Class, FjallView, Journal, JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Sequencer,
-    SequencerHandle, SequencerSettings, View,
+    SequencerError, SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::bodies::Bodies;
-use crate::command::{Command, Reply};
+use crate::codec::decoded;
+use crate::command::{Command, Reply, TransferPlace};
 use crate::fresh::Fresh;
 use crate::id::TransferId;
-use crate::rows;
+use crate::rows::{self, UnplacedRow};
 use crate::sequenced::Sequenced;
 use crate::shared::Shared;
 use crate::{AccountMailbox, MailstoreError, MailstoreSettings, ViewKind};
@@ -32,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) bodies: Bodies,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) account_mailboxes: Vec<AccountMailbox>,
+    /// Turns of changes of several pieces.
+    pub(crate) bulk: Arc<Semaphore>,
     handle: SequencerHandle<Sequenced>,
     sequencer: Mutex<Option<Sequencer<Sequenced>>>,
 }
@@ -55,7 +60,8 @@ impl Mailstore {
         let handle = sequencer.handle();
         let sequencer = Mutex::new(Some(sequencer));
         let account_mailboxes = settings.account_mailboxes;
-        let inner = Inner { shared, bodies, journal, account_mailboxes, handle, sequencer };
+        let bulk = Arc::new(Semaphore::new(limits::BULK_CHANGES_MAX));
+        let inner = Inner { shared, bodies, journal, account_mailboxes, bulk, handle, sequencer };
         let store = Self { inner: Arc::new(inner) };
         store.tidy()?;
         Ok(store)
@@ -67,17 +73,23 @@ impl Mailstore {
         sequencer.map_or(Ok(()), |sequencer| Ok(sequencer.stop()?))
     }
 
+    /// Waits until the store takes no changes any more, and says why. At once if that is so already, as with damaged state
+    /// ([`SequencerError::is_damage`]).
+    pub async fn ended(&self) -> SequencerError {
+        self.inner.handle.ended().await
+    }
+
     /// Clears away what a crash cut short: copies that were not committed, files that no record names. While state is
     /// damaged nothing is touched: records behind the damage may name what seems to be left over.
     fn tidy(&self) -> Result<(), MailstoreError> {
         if self.inner.journal.damage().iter().any(|damage| damage.class == Class::State) {
             return Ok(());
         }
-        let abort = |transfer| self.inner.handle.submit_blocking(Command::TransferAbort(transfer));
-        for transfer in self.transfers_open()? {
+        for command in self.transfers_unfinished()? {
             // A thread of its own, since the caller's may be one that must not wait in this way.
-            let aborted = thread::scope(|scope| scope.spawn(|| abort(transfer)).join());
-            aborted.map_err(|_| MailstoreError::TaskDied)??;
+            let submit = || self.inner.handle.submit_blocking(command);
+            let done = thread::scope(|scope| scope.spawn(submit).join());
+            done.map_err(|_| MailstoreError::TaskDied)??;
         }
         let swept = self.inner.bodies.sweep()?;
         if swept > 0 {
@@ -87,16 +99,32 @@ impl Mailstore {
         Ok(())
     }
 
-    fn transfers_open(&self) -> Result<Vec<TransferId>, MailstoreError> {
-        let rows = self.inner.shared.view.scan(rows::TRANSFERS, KeyRange::all(), Order::Forward)?;
-        let mut transfers = Vec::new();
-        for row in rows {
+    /// What brings large copies to an end: those that were committed are placed, others aborted.
+    fn transfers_unfinished(&self) -> Result<Vec<Command>, MailstoreError> {
+        let view = self.inner.shared.view.snapshot();
+        let (mut committed, mut commands) = (HashSet::new(), Vec::new());
+        for row in view.scan(rows::UNPLACED, KeyRange::all(), Order::Forward)? {
+            let (key, row) = row?;
+            let (mailbox, transfer) = rows::unplaced_key_parts(&key)?;
+            let pieces = decoded::<UnplacedRow>(&row)?.pieces.into_iter();
+            let place = |index| Command::TransferPlace(TransferPlace { mailbox, transfer, index });
+            commands.extend(pieces.map(|piece| place(piece.index)));
+            committed.insert(transfer);
+        }
+        for row in view.scan(rows::TRANSFERS, KeyRange::all(), Order::Forward)? {
             let key = row?.0;
             let id = key.first_chunk().map(|bytes| TransferId(u64::from_be_bytes(*bytes)));
-            transfers.push(id.ok_or(MailstoreError::Damaged("key of a transfer"))?);
+            let transfer = id.ok_or(MailstoreError::Damaged("key of a transfer"))?;
+            if committed.insert(transfer) {
+                commands.push(Command::TransferAbort(transfer));
+            }
         }
-        transfers.dedup();
-        Ok(transfers)
+        Ok(commands)
+    }
+
+    /// Submits what nobody waits for; a store that has failed does it when it is opened again.
+    pub(crate) fn submit_detached(&self, command: Command) {
+        drop(self.inner.handle.submit_detached(command));
     }
 
     pub(crate) async fn submit(&self, command: Command) -> Result<Reply, MailstoreError> {

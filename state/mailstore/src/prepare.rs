@@ -123,7 +123,7 @@ pub(crate) fn prepare(
     disk: &Arc<dyn Disk>,
     bodies: &Path,
 ) -> Result<(Prepared, Presented), MailstoreError> {
-    if body.len() > limits::MESSAGE_BYTES_MAX {
+    if body.len() > limits::STORED_MESSAGE_BYTES_MAX {
         return Err(MailstoreError::MessageTooLarge);
     }
     let (scanned, hash) = read(body)?;
@@ -164,25 +164,26 @@ fn save(body: &Body, disk: &Arc<dyn Disk>, bodies: &Path) -> Result<(FileId, Unc
 }
 
 /// The message ids by which a conversation is found, the likeliest first: what the message answers, what it refers to,
-/// its own (RFC 5322 3.6.4).
+/// its own as the last (RFC 5322 3.6.4).
 fn thread_keys(rendered: &Rendered) -> ThreadKeys {
     let header = &rendered.header[..];
     let field = |name: &[u8]| message::first_header(header, name).unwrap_or_default();
     let (parent, references, own) = (field(b"in-reply-to"), field(b"references"), field(b"message-id"));
     let parents = message::message_ids(&parent).into_iter().take(1);
     let references = message::message_ids(&references).into_iter().rev().take(REFERENCES_MAX);
+    let own = message::message_ids(&own).first().map(|id| hashed(id));
     let mut message_ids: Vec<[u8; 16]> = Vec::new();
-    for id in parents.chain(references).chain(message::message_ids(&own).into_iter().take(1)) {
-        let hash = hashed(id);
-        if !message_ids.contains(&hash) {
+    for hash in parents.chain(references).map(hashed) {
+        if own != Some(hash) && !message_ids.contains(&hash) {
             message_ids.push(hash);
         }
     }
+    message_ids.extend(own);
     let subject = message::base_subject(&message::decode_header(&field(b"subject"))).text.to_lowercase();
     ThreadKeys { message_ids, subject: hashed(subject.as_bytes()) }
 }
 
-fn hashed<const BYTES: usize>(text: &[u8]) -> [u8; BYTES] {
+pub(crate) fn hashed<const BYTES: usize>(text: &[u8]) -> [u8; BYTES] {
     let mut hash = [0; BYTES];
     hash.copy_from_slice(&blake3::hash(text).as_bytes()[..BYTES]);
     hash
@@ -204,6 +205,12 @@ mod tests {
         assert_eq!(parent.subject, reply.subject);
         assert_eq!(reply.message_ids, [hashed(b"b@x"), hashed(b"a@x"), hashed(b"c@x")]);
         assert_eq!(parent.message_ids, [hashed::<16>(b"a@x")]);
+    }
+
+    #[test]
+    fn the_messages_own_id_is_the_last_also_where_it_refers_to_itself() {
+        let keys = keys("Message-ID: <a@x>\r\nReferences: <a@x> <b@x>");
+        assert_eq!(keys.message_ids, [hashed(b"b@x"), hashed(b"a@x")]);
     }
 
     #[test]

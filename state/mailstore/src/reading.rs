@@ -121,7 +121,7 @@ impl Mailstore {
 }
 
 impl Inner {
-    fn presented(&self, body: BodyId) -> Result<Presented, MailstoreError> {
+    pub(crate) fn presented(&self, body: BodyId) -> Result<Presented, MailstoreError> {
         self.bodies.cached(body).map_or_else(|| self.bodies.presented(body), Ok)
     }
 }

@@ -10,11 +10,15 @@
 //! | `states` | mailbox, uid | [`StateRow`]: modseq, flags, whether it is expunged |
 //! | `changes` | mailbox, modseq | [`ChangeRow`]: which uids came, changed or went |
 //! | `bodies` | body | [`BodyRow`]: where it is; its references are counted by the rows of `references` |
-//! | `references` | body, mailbox, uid | nothing |
+//! | `references` | body, mailbox, uid | [`ReferenceRow`]: how it came there |
+//! | `message_ids` | hashed message id, body | nothing; the body's header tells whether it is the one |
 //! | `presentations` | body | see `presentation.rs` |
 //! | `files` | file | the body that it holds |
 //! | `threads` | owner's name, hashed message id, base subject | thread |
-//! | `transfers` | transfer, index | messages of a large copy, not visible yet |
+//! | `transfers` | transfer, index | messages of a large copy, not visible or not placed yet |
+//! | `transfer_references` | body, transfer, index | nothing; such a body is referred to as well |
+//! | `unplaced` | mailbox, transfer | [`UnplacedRow`]: what of a committed large copy is still in `transfers` |
+//! | `keywords` | mailbox, keyword in lower case | nothing; messages have or had it |
 //! | `marks` | nothing | [`Marks`]: the largest numbers given out |
 
 use bytes::Bytes;
@@ -35,14 +39,18 @@ pub(crate) const STATES: Table = Table("states");
 pub(crate) const CHANGES: Table = Table("changes");
 pub(crate) const BODIES: Table = Table("bodies");
 pub(crate) const REFERENCES: Table = Table("references");
+pub(crate) const MESSAGE_IDS: Table = Table("message_ids");
 pub(crate) const PRESENTATIONS: Table = Table("presentations");
 pub(crate) const FILES: Table = Table("files");
 pub(crate) const THREADS: Table = Table("threads");
 pub(crate) const TRANSFERS: Table = Table("transfers");
+pub(crate) const TRANSFER_REFERENCES: Table = Table("transfer_references");
+pub(crate) const UNPLACED: Table = Table("unplaced");
+pub(crate) const KEYWORDS: Table = Table("keywords");
 pub(crate) const MARKS: Table = Table("marks");
 
 /// All of them.
-pub(crate) const TABLES: [Table; 14] = [
+pub(crate) const TABLES: [Table; 18] = [
     NAMES,
     MAILBOXES,
     COUNTERS,
@@ -52,10 +60,14 @@ pub(crate) const TABLES: [Table; 14] = [
     CHANGES,
     BODIES,
     REFERENCES,
+    MESSAGE_IDS,
     PRESENTATIONS,
     FILES,
     THREADS,
     TRANSFERS,
+    TRANSFER_REFERENCES,
+    UNPLACED,
+    KEYWORDS,
     MARKS,
 ];
 
@@ -87,6 +99,29 @@ pub(crate) struct StateRow {
 pub(crate) struct ChangeRow {
     pub(crate) kind: ChangeKind,
     pub(crate) uids: UidSet,
+    /// The record that says so.
+    pub(crate) record: u64,
+}
+
+/// How a message came into a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReferenceRow {
+    pub(crate) arrival: Arrival,
+    /// The mailbox that it left, where it was moved.
+    pub(crate) from: Option<MailboxId>,
+    /// The record that says so.
+    pub(crate) record: u64,
+}
+
+/// How a message came into a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was delivered or appended.
+    Appended = 1,
+    /// It was copied from another mailbox.
+    Copied = 2,
+    /// It was moved from another mailbox.
+    Moved = 3,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +141,24 @@ pub(crate) struct BodyRow {
     pub(crate) hash: [u8; 32],
 }
 
+/// What of a large copy is visible and has no rows of its own yet. Its rows are made in pieces, so that no commit is long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnplacedRow {
+    /// The modseq of all its messages.
+    pub(crate) modseq: ModSeq,
+    /// The record that made them visible.
+    pub(crate) record: u64,
+    pub(crate) pieces: Vec<UnplacedPiece>,
+}
+
+/// The messages of one row of `transfers`: they have uids without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnplacedPiece {
+    pub(crate) index: u32,
+    pub(crate) uid_first: Uid,
+    pub(crate) count: u32,
+}
+
 /// The largest numbers that the store has given out. Kept in memory, written with each frame, read once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Marks {
@@ -116,8 +169,11 @@ pub(crate) struct Marks {
 
 coded_struct!(FixedRow { internal_date, save_date, size, body, email_id, thread_id });
 coded_struct!(StateRow { modseq, expunged, flags });
-coded_struct!(ChangeRow { kind, uids });
+coded_struct!(ChangeRow { kind, uids, record });
+coded_struct!(ReferenceRow { arrival, from, record });
 coded_struct!(BodyRow { place, file, size, hash });
+coded_struct!(UnplacedRow { modseq, record, pieces });
+coded_struct!(UnplacedPiece { index, uid_first, count });
 coded_struct!(Marks { modseq, body, uid_validity });
 
 impl Coded for ChangeKind {
@@ -131,6 +187,21 @@ impl Coded for ChangeKind {
             2 => Ok(Self::Changed),
             3 => Ok(Self::Gone),
             _ => Err(DecodeError::Invalid("kind of change")),
+        }
+    }
+}
+
+impl Coded for Arrival {
+    fn put(&self, encoder: &mut Encoder) {
+        encoder.byte(*self as u8);
+    }
+
+    fn take(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        match decoder.byte()? {
+            1 => Ok(Self::Appended),
+            2 => Ok(Self::Copied),
+            3 => Ok(Self::Moved),
+            _ => Err(DecodeError::Invalid("kind of arrival")),
         }
     }
 }
@@ -210,6 +281,24 @@ pub(crate) fn reference_key(body: BodyId, mailbox: MailboxId, uid: Uid) -> Bytes
     joined(&[&body.0.to_be_bytes(), &mailbox.0.to_be_bytes(), &uid.number().to_be_bytes()])
 }
 
+/// The mailbox and uid at the end of a reference's key.
+pub(crate) fn reference_key_place(key: &[u8]) -> Result<(MailboxId, Uid), DecodeError> {
+    let mailbox =
+        key.get(8..).and_then(<[u8]>::first_chunk).map(|bytes| MailboxId(u64::from_be_bytes(*bytes)));
+    Ok((mailbox.ok_or(DecodeError::Invalid("key of a reference"))?, message_key_uid(key)?))
+}
+
+/// The key of a message id's row for one body, or what the keys of all its rows begin with.
+pub(crate) fn message_id_key(hash: &[u8; 16], body: Option<BodyId>) -> Bytes {
+    joined(&[hash, body.map(|body| body.0.to_be_bytes()).as_ref().map_or(&[], |bytes| bytes)])
+}
+
+/// The body at the end of a message id's key.
+pub(crate) fn message_id_key_body(key: &[u8]) -> Result<BodyId, DecodeError> {
+    let body = key.last_chunk().map(|bytes| BodyId(u64::from_be_bytes(*bytes)));
+    body.ok_or(DecodeError::Invalid("key of a message id"))
+}
+
 pub(crate) fn file_key(file: FileId) -> Bytes {
     Bytes::copy_from_slice(&file.0)
 }
@@ -221,6 +310,27 @@ pub(crate) fn thread_row_keys(owner: NameId, keys: &ThreadKeys) -> impl Iterator
 
 pub(crate) fn transfer_key(transfer: TransferId, index: u32) -> Bytes {
     joined(&[&transfer.0.to_be_bytes(), &index.to_be_bytes()])
+}
+
+pub(crate) fn transfer_reference_key(body: BodyId, transfer: TransferId, index: u32) -> Bytes {
+    joined(&[&body.0.to_be_bytes(), &transfer.0.to_be_bytes(), &index.to_be_bytes()])
+}
+
+pub(crate) fn unplaced_key(mailbox: MailboxId, transfer: TransferId) -> Bytes {
+    joined(&[&mailbox.0.to_be_bytes(), &transfer.0.to_be_bytes()])
+}
+
+/// The mailbox and the transfer of a key of `unplaced`.
+pub(crate) fn unplaced_key_parts(key: &[u8]) -> Result<(MailboxId, TransferId), DecodeError> {
+    let number = |at: usize| key.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+    let parts =
+        number(0).zip(number(8)).map(|(mailbox, transfer)| (MailboxId(mailbox), TransferId(transfer)));
+    parts.ok_or(DecodeError::Invalid("key of an unplaced transfer"))
+}
+
+/// `keyword` in lower case.
+pub(crate) fn keyword_key(mailbox: MailboxId, keyword: &str) -> Bytes {
+    joined(&[&mailbox.0.to_be_bytes(), keyword.as_bytes()])
 }
 
 /// The owner, then the path: a row of nothing but its key.

@@ -100,7 +100,8 @@ impl Shared {
         let held = self.held.bytes();
         if held > self.snapshot_bytes_max {
             let slots = self.slots.read();
-            let slots = slots.values().filter(|slot| slot.bytes() > 0).cloned().collect();
+            let slots =
+                slots.values().filter(|slot| slot.bytes() > 0 && !slot.is_pinned()).cloned().collect();
             evict(slots, held - self.snapshot_bytes_max / 10 * 9);
         }
         metrics::gauge!("tartan_mailstore_snapshot_bytes").set(self.held.bytes() as f64);

@@ -46,6 +46,10 @@ pub(crate) struct Slot {
     held: Arc<Held>,
     /// When the snapshot was last asked for, in seconds of the store's life.
     used: AtomicU64,
+    /// Those who need the snapshot to stay.
+    pins: AtomicUsize,
+    /// Held for writing while messages of a large copy are visible and have no rows of their own yet.
+    pub(crate) placing: Arc<tokio::sync::RwLock<()>>,
     /// Held while the mailbox is read from the view, so that it is read once.
     pub(crate) loading: Arc<tokio::sync::Mutex<()>>,
 }
@@ -70,6 +74,8 @@ impl Slot {
             bytes: AtomicUsize::new(0),
             held,
             used: AtomicU64::new(0),
+            pins: AtomicUsize::new(0),
+            placing: Arc::default(),
             loading: Arc::default(),
         }
     }
@@ -172,15 +178,45 @@ impl Slot {
         snapshot
     }
 
-    /// Lets the snapshot go; those who hold it keep it.
+    /// Lets the snapshot go, unless it is pinned; those who hold it keep it.
     pub(crate) fn evict(&self) {
         let _state = self.state.lock();
+        if self.is_pinned() && !self.is_deleted() {
+            return;
+        }
         self.published.store(None);
         self.bytes_set(0);
     }
 
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pins.load(Ordering::Acquire) > 0
+    }
+
     fn bytes_set(&self, bytes: usize) {
         self.held.replace(self.bytes.swap(bytes, Ordering::Relaxed), bytes);
+    }
+}
+
+/// Keeps the snapshot of a mailbox in memory, once it is there.
+#[derive(Debug)]
+pub(crate) struct Pin(Arc<Slot>);
+
+impl Pin {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        let state = slot.state.lock();
+        slot.pins.fetch_add(1, Ordering::AcqRel);
+        drop(state);
+        Self(slot)
+    }
+
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.0
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.pins.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -272,6 +308,16 @@ mod tests {
         assert!(slot.bytes() > 0);
         slot.evict();
         assert_eq!(slot.held.bytes(), 0);
+        slot.load_begin();
+        slot.load_end(loaded(10));
+        let slot = Arc::new(slot);
+        let (pin, second) = (Pin::new(slot.clone()), Pin::new(slot.clone()));
+        drop(second);
+        slot.evict();
+        assert!(slot.published().is_some(), "pinned");
+        drop(pin);
+        slot.evict();
+        assert!(slot.published().is_none());
         slot.delete();
         slot.load_begin();
         slot.load_end(loaded(10));

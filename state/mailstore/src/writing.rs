@@ -5,19 +5,19 @@ use disk::Body;
 
 use crate::command::{
     AccountEnsure, Append, Command, Copy, Expunge, MailboxCreate, MailboxDelete, MailboxRename, Reply,
-    StoreFlags, Subscribe, TransferAdd, TransferCommit,
+    StoreFlags, Subscribe,
 };
-use crate::fresh;
-use crate::id::TransferId;
 use crate::mailstore::now;
+use crate::pieces::{InUse, Piece};
 use crate::prepare::{Prepared, prepare};
 use crate::presentation::Presented;
+use crate::transfer::Transfer;
 use crate::{
     AppendRequest, Appended, CopyOutcome, ExpungeOutcome, FlagChange, MailboxId, MailboxPath, Mailstore,
-    MailstoreError, ModSeq, SpecialUse, StoreOutcome, Uid, UidSet,
+    MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
 };
 
-/// Messages that one command changes before its work is cut into pieces that go behind what others ask for.
+/// Messages that one command expunges; further ones go behind what others ask for.
 const MESSAGES_MAX: usize = limits::BULK_MESSAGES_MAX;
 
 /// Bytes of a message that is prepared in place; a larger one holds up other tasks too long.
@@ -57,15 +57,20 @@ impl Mailstore {
     /// and the names below it stay (RFC 3501 6.3.5); in one commit, unless they are more than
     /// `limits::RENAME_MESSAGES_MAX`.
     pub async fn mailbox_rename(&self, from: &MailboxPath, to: &MailboxPath) -> Result<(), MailstoreError> {
-        if let Some(inbox) = self.mailbox_find(from).filter(|_| from.is_inbox()).and_then(|entry| entry.id) {
-            let uids = self.snapshot(inbox).await?.uids();
-            if uids.len() > limits::RENAME_MESSAGES_MAX && self.mailbox_find(to).is_none() {
-                let mailbox = self.mailbox_create(to, None).await?;
-                return self.move_messages(inbox, uids, mailbox).await.map(drop);
-            }
+        let rename = |bytes| {
+            let rename = MailboxRename { from: from.clone(), to: to.clone(), now: now(), bytes };
+            self.submit(Command::MailboxRename(rename))
+        };
+        let inbox = self.mailbox_find(from).filter(|_| from.is_inbox()).and_then(|entry| entry.id);
+        let Some(inbox) = inbox else { return rename(0).await.map(drop) };
+        let using = self.in_use(inbox).await?;
+        let Piece { uids, bytes } = using.whole();
+        if uids.len() > limits::RENAME_MESSAGES_MAX && self.mailbox_find(to).is_none() {
+            let mailbox = self.mailbox_create(to, None).await?;
+            return self.move_messages(inbox, uids, mailbox).await.map(drop);
         }
-        let rename = MailboxRename { from: from.clone(), to: to.clone(), now: now() };
-        self.submit(Command::MailboxRename(rename)).await.map(drop)
+        let _placed = using.placed().await;
+        rename(bytes).await.map(drop)
     }
 
     /// Adds a name to what an account has subscribed to; it need not exist (RFC 3501 6.3.6).
@@ -119,14 +124,22 @@ impl Mailstore {
         change: FlagChange,
         unchanged_since: Option<ModSeq>,
     ) -> Result<StoreOutcome, MailstoreError> {
-        let pieces = self.pieces(mailbox, &uids).await?;
-        let store =
-            |uids| Command::Store(StoreFlags { mailbox, uids, change: change.clone(), unchanged_since });
-        let Some(pieces) = pieces else { return self.submit(store(uids)).await?.store() };
+        let using = self.in_use(mailbox).await?;
+        let pieces = using.pieces(&uids, change.keyword_bytes());
+        let store = |uids, bytes| {
+            let change = change.clone();
+            Command::Store(StoreFlags { mailbox, uids, change, unchanged_since, bytes })
+        };
+        if let [piece] = &pieces[..] {
+            let _placed = using.placed().await;
+            return self.submit(store(uids, piece.bytes)).await?.store();
+        }
+        let _turn = self.bulk_turn().await?;
+        let _placed = using.placed().await;
         let mut outcome = StoreOutcome { missing: uids, ..StoreOutcome::default() };
         for piece in pieces {
-            outcome.missing = outcome.missing.minus(&piece);
-            outcome.join(self.submit_bulk(store(piece)).await?.store()?);
+            outcome.missing = outcome.missing.minus(&piece.uids);
+            outcome.join(self.submit_bulk(store(piece.uids, piece.bytes)).await?.store()?);
         }
         Ok(outcome)
     }
@@ -137,18 +150,28 @@ impl Mailstore {
         mailbox: MailboxId,
         uids: Option<UidSet>,
     ) -> Result<ExpungeOutcome, MailstoreError> {
-        self.snapshot(mailbox).await?;
-        let expunge = |uids: &Option<UidSet>| {
-            Command::Expunge(Expunge { mailbox, uids: uids.clone(), messages_max: MESSAGES_MAX, now: now() })
+        let using = self.in_use(mailbox).await?;
+        let bytes = using.deleted_bytes();
+        let expunge = || {
+            let uids = uids.clone();
+            Command::Expunge(Expunge { mailbox, uids, messages_max: MESSAGES_MAX, now: now(), bytes })
         };
-        let mut outcome = self.submit(expunge(&uids)).await?.expunge()?;
-        let mut last = outcome.uids.len();
-        while last == MESSAGES_MAX {
-            let more = self.submit_bulk(expunge(&uids)).await?.expunge()?;
-            last = more.uids.len();
-            outcome.join(more);
+        let placed = using.placed().await;
+        let mut outcome = self.submit(expunge()).await?.expunge()?;
+        drop(placed);
+        if outcome.uids.len() < MESSAGES_MAX {
+            return Ok(outcome);
         }
-        Ok(outcome)
+        let _turn = self.bulk_turn().await?;
+        let _placed = using.placed().await;
+        loop {
+            let more = self.submit_bulk(expunge()).await?.expunge()?;
+            let last = more.uids.len();
+            outcome.join(more);
+            if last < MESSAGES_MAX {
+                return Ok(outcome);
+            }
+        }
     }
 
     /// Copies messages, all or none (RFC 3501 6.4.7). Uids without a message are passed over.
@@ -158,10 +181,16 @@ impl Mailstore {
         uids: UidSet,
         to: MailboxId,
     ) -> Result<CopyOutcome, MailstoreError> {
-        match self.pieces(from, &uids).await? {
-            None => self.submit(Command::Copy(Copy { from, uids, to, now: now() })).await?.copy(),
-            Some(pieces) => self.copy_large(from, pieces, to).await,
+        let using = self.in_use(from).await?;
+        let pieces = using.pieces(&uids, 0);
+        if let [piece] = &pieces[..] {
+            let copy = Copy { from, uids, to, now: now(), bytes: piece.bytes };
+            return self.submit(Command::Copy(copy)).await?.copy();
         }
+        if pieces.iter().map(|piece| piece.uids.len()).sum::<usize>() > limits::COPY_MESSAGES_MAX {
+            return Err(MailstoreError::CopyTooLarge);
+        }
+        self.copy_large(using, from, pieces, to).await
     }
 
     /// Moves messages; each is in one of the two mailboxes at any time (RFC 6851 3.3). Uids without a message are
@@ -172,13 +201,18 @@ impl Mailstore {
         uids: UidSet,
         to: MailboxId,
     ) -> Result<CopyOutcome, MailstoreError> {
-        let command = |uids| Command::Move(Copy { from, uids, to, now: now() });
-        let Some(pieces) = self.pieces(from, &uids).await? else {
-            return self.submit(command(uids)).await?.copy();
-        };
+        let using = self.in_use(from).await?;
+        let pieces = using.pieces(&uids, 0);
+        let command = |uids, bytes| Command::Move(Copy { from, uids, to, now: now(), bytes });
+        if let [piece] = &pieces[..] {
+            let _placed = using.placed().await;
+            return self.submit(command(uids, piece.bytes)).await?.copy();
+        }
+        let _turn = self.bulk_turn().await?;
+        let _placed = using.placed().await;
         let mut moved: Option<CopyOutcome> = None;
         for piece in pieces {
-            let more = self.submit_bulk(command(piece)).await?.copy()?;
+            let more = self.submit_bulk(command(piece.uids, piece.bytes)).await?.copy()?;
             match &mut moved {
                 Some(moved) => moved.join(more),
                 None => moved = Some(more),
@@ -187,48 +221,22 @@ impl Mailstore {
         moved.ok_or(MailstoreError::Unexpected)
     }
 
-    /// The messages that `uids` names, in pieces; none when they are few. Reads the mailbox into memory, so that the
-    /// sequencer does not have to.
-    async fn pieces(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Option<Vec<UidSet>>, MailstoreError> {
-        let snapshot = self.snapshot(mailbox).await?;
-        let found: Vec<Uid> = snapshot.rows_of(uids).map(|row| row.uid).collect();
-        let pieces = || found.chunks(MESSAGES_MAX).map(|piece| piece.iter().copied().collect()).collect();
-        Ok((found.len() > MESSAGES_MAX).then(pieces))
-    }
-
     /// Goes on to its end even if the caller does not wait for it.
     async fn copy_large(
         &self,
+        using: InUse,
         from: MailboxId,
-        pieces: Vec<UidSet>,
+        pieces: Vec<Piece>,
         to: MailboxId,
     ) -> Result<CopyOutcome, MailstoreError> {
         let store = self.clone();
         let copying = tokio::spawn(async move {
-            let transfer = TransferId(fresh::number()? as u64);
-            let copied = store.transfer(transfer, from, pieces, to).await;
-            if copied.is_err() {
-                store.submit(Command::TransferAbort(transfer)).await?;
-            }
+            let _turn = store.bulk_turn().await?;
+            let copied = Transfer::new(store)?.copy(from, pieces, to).await;
+            drop(using);
             copied
         });
         copying.await.map_err(|_| MailstoreError::TaskDied)?
-    }
-
-    async fn transfer(
-        &self,
-        transfer: TransferId,
-        from: MailboxId,
-        pieces: Vec<UidSet>,
-        to: MailboxId,
-    ) -> Result<CopyOutcome, MailstoreError> {
-        let mut source = UidSet::new();
-        for (index, uids) in (0u32..).zip(pieces) {
-            let add = TransferAdd { transfer, index, from, uids, now: now() };
-            let added = self.submit_bulk(Command::TransferAdd(add)).await?.transferred()?;
-            added.iter().for_each(|uid| source.insert(uid));
-        }
-        self.submit_bulk(Command::TransferCommit(TransferCommit { transfer, to, source })).await?.copy()
     }
 }
 
@@ -260,7 +268,7 @@ impl CopyOutcome {
 macro_rules! answers {
     ($($name:ident: $variant:ident -> $type:ty),+ $(,)?) => {
         impl Reply {
-            $(fn $name(self) -> Result<$type, MailstoreError> {
+            $(pub(crate) fn $name(self) -> Result<$type, MailstoreError> {
                 match self {
                     Self::$variant(answer) => Ok(answer),
                     _ => Err(MailstoreError::Unexpected),

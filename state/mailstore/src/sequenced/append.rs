@@ -23,6 +23,7 @@ impl Sequenced {
     ) -> Result<Allocated, MailstoreError> {
         let mailbox = append.mailbox;
         let (owner, uid_validity) = self.placed(mailbox)?;
+        self.keywords_fit(mailbox, [&append.flags].into_iter())?;
         let (uid, counters) = self.uids_take(mailbox, 1)?;
         let email_id = EmailId(self.fresh.number());
         let thread_id = self.thread(owner, &append.prepared.thread_keys, email_id)?;

@@ -48,6 +48,7 @@ impl Sequenced {
         if outcome.changed.is_empty() {
             return Ok(outcome);
         }
+        self.keywords_fit(store.mailbox, groups.iter().map(|(flags, _)| flags))?;
         outcome.modseq = self.modseq_next();
         let counters = Counters { modseq: outcome.modseq, ..counters };
         let changes = vec![(store.mailbox, Change::Flags(groups.clone()), counters)];

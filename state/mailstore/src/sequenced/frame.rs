@@ -1,8 +1,9 @@
 //! What the frame that is being put together will change, and the mailboxes that its commands looked at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use compact_str::CompactString;
 
 use crate::counters::Counters;
 use crate::entry::{Entry, MailboxRow};
@@ -23,6 +24,8 @@ pub(super) struct Frame {
     names: Vec<Entry>,
     /// Rows of `threads` that the view does not have yet.
     threads: HashMap<Bytes, ThreadId>,
+    /// Keywords that are new to a mailbox.
+    keywords: HashMap<MailboxId, BTreeSet<CompactString>>,
 }
 
 #[derive(Default)]
@@ -54,6 +57,15 @@ impl Frame {
     /// The conversation under a key of `threads`, if a command of this frame has put it there.
     pub(super) fn thread(&self, key: &[u8]) -> Option<ThreadId> {
         self.threads.get(key).copied()
+    }
+
+    /// Keywords that commands of this frame have brought to a mailbox.
+    pub(super) fn keywords(&self, mailbox: MailboxId) -> Option<&BTreeSet<CompactString>> {
+        self.keywords.get(&mailbox)
+    }
+
+    pub(super) fn keywords_add(&mut self, mailbox: MailboxId, keywords: BTreeSet<CompactString>) {
+        self.keywords.entry(mailbox).or_default().extend(keywords);
     }
 
     /// The messages of a mailbox as the commands so far leave them.

@@ -4,6 +4,7 @@ mod append;
 mod expunge;
 mod flags;
 mod frame;
+mod keywords;
 mod names;
 mod transfer;
 
@@ -120,6 +121,10 @@ impl Sequenced {
             Command::Move(copy) => self.move_messages(&copy, staged).map(Reply::Copy),
             Command::TransferAdd(add) => self.transfer_add(&add, staged).map(Reply::Transferred),
             Command::TransferCommit(commit) => self.transfer_commit(&commit, staged).map(Reply::Copy),
+            Command::TransferPlace(place) => {
+                self.transfer_place(&place, staged);
+                Ok(Reply::Done)
+            }
             Command::TransferAbort(transfer) => {
                 self.transfer_abort(transfer, staged);
                 Ok(Reply::Done)

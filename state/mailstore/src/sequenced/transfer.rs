@@ -3,9 +3,11 @@
 use journal::Staged;
 
 use crate::apply::arrived;
-use crate::command::{Copy, TransferAdd, TransferCommit};
+use crate::command::{Copy, TransferAdd, TransferCommit, TransferPlace};
 use crate::counters::Counters;
-use crate::entry::{Entry, MessagesCopied, MessagesMoved, TransferAborted, TransferCommitted, TransferRows};
+use crate::entry::{
+    Entry, MessagesCopied, MessagesMoved, TransferAborted, TransferCommitted, TransferPlaced, TransferRows,
+};
 use crate::id::TransferId;
 use crate::message_row::{Grouped, Message};
 use crate::snapshot::Change;
@@ -27,6 +29,7 @@ impl Sequenced {
             return Ok(CopyOutcome::nothing(uid_validity));
         }
         let source = uids(&messages);
+        self.keywords_fit(copy.to, messages.iter().map(|message| &message.flags))?;
         let Arriving { messages, counters } = self.arriving(copy.to, messages)?;
         let outcome = CopyOutcome::new(uid_validity, source, uids(&messages), counters.modseq);
         let changes = vec![(copy.to, Change::Append(messages.clone()), counters)];
@@ -46,6 +49,7 @@ impl Sequenced {
         if messages.is_empty() {
             return Ok(CopyOutcome::nothing(uid_validity));
         }
+        self.keywords_fit(copy.to, messages.iter().map(|message| &message.flags))?;
         self.messages_move(copy.from, copy.to, messages, staged)
     }
 
@@ -98,6 +102,7 @@ impl Sequenced {
     ) -> Result<CopyOutcome, MailstoreError> {
         let uid_validity = self.uid_validity(commit.to)?;
         let messages = self.applier.transfer_messages(commit.transfer);
+        self.keywords_fit(commit.to, messages.iter().map(|message| &message.flags))?;
         let Arriving { messages, counters } = self.arriving(commit.to, messages)?;
         let Some(uid_first) = messages.first().map(|message| message.uid) else {
             return Ok(CopyOutcome::nothing(uid_validity));
@@ -108,6 +113,13 @@ impl Sequenced {
         let committed = TransferCommitted { transfer, mailbox, counters, uid_first };
         self.commit_changing(Entry::from(committed), changes, staged);
         Ok(outcome)
+    }
+
+    pub(super) fn transfer_place(&mut self, place: &TransferPlace, staged: &mut Staged) {
+        let TransferPlace { mailbox, transfer, index } = *place;
+        if self.applier.is_unplaced(mailbox, transfer, index) {
+            self.commit(TransferPlaced { mailbox, transfer, index }, staged);
+        }
     }
 
     pub(super) fn transfer_abort(&mut self, transfer: TransferId, staged: &mut Staged) {
