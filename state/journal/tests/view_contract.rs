@@ -261,3 +261,19 @@ fn a_view_that_another_has_open_is_refused_and_left_alone() {
     drop(view);
     assert_eq!(fjall(dir.path()).applied_lsn(), Lsn(2));
 }
+
+#[test]
+fn a_view_of_other_tables_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let view = FjallView::open(dir.path(), &TABLES[..1]).unwrap();
+    let mut batch = ViewBatch::new();
+    batch.put(TABLES[0], &b"key"[..], &b"value"[..]);
+    view.apply(Lsn(7), batch).unwrap();
+    drop(view);
+    let same = FjallView::open(dir.path(), &TABLES[..1]).unwrap();
+    assert_eq!(same.applied_lsn(), Lsn(7));
+    drop(same);
+    let other = FjallView::open(dir.path(), &TABLES).unwrap();
+    assert_eq!(other.applied_lsn(), Lsn::ZERO);
+    assert_eq!(other.get(TABLES[0], b"key").unwrap(), None);
+}

@@ -17,6 +17,8 @@ use crate::lsn::Lsn;
 const OWN: &str = "_view";
 /// The key in it under which the last applied record stands, 8 bytes, big-endian.
 const APPLIED: &[u8] = b"applied";
+/// The key in it under which the names of the view's tables stand, one a line.
+const TABLE_NAMES: &[u8] = b"tables";
 
 /// A view on disk.
 ///
@@ -35,8 +37,9 @@ fn engine(error: fjall::Error) -> ViewError {
 }
 
 impl FjallView {
-    /// Opens the view in `dir` with these tables, making what is missing. One that is damaged is removed and begun anew;
-    /// one that another process has open, or that the disk will not give, is an error.
+    /// Opens the view in `dir` with these tables, making what is missing. One that is damaged is removed and begun anew,
+    /// and so is the content of one with other tables, which a program of another version has made; one that another
+    /// process has open, or that the disk will not give, is an error.
     pub fn open(dir: &Path, tables: &[Table]) -> Result<Self, ViewError> {
         let view = Self::open_there(dir, tables).or_else(|error| {
             if !is_damage(&error) {
@@ -46,9 +49,12 @@ impl FjallView {
             fs::remove_dir_all(dir).map_err(|error| ViewError::Engine(error.to_string()))?;
             Self::open_there(dir, tables).map_err(engine)
         })?;
+        let names = names(tables);
+        let known = view.own.get(TABLE_NAMES).map_err(engine)?;
         // A `clear` that a crash cut short leaves rows but no number.
-        if view.applied_lsn() == Lsn::ZERO {
+        if view.applied_lsn() == Lsn::ZERO || known.as_deref() != Some(names.as_bytes()) {
             view.clear()?;
+            view.own.insert(TABLE_NAMES, names).map_err(engine)?;
         }
         Ok(view)
     }
@@ -67,6 +73,10 @@ impl FjallView {
         let applied = self.applied.read();
         FjallSnapshot { snapshot: self.database.snapshot(), tables: self.tables.clone(), applied: *applied }
     }
+}
+
+fn names(tables: &[Table]) -> String {
+    tables.iter().map(|table| table.0).collect::<Vec<_>>().join("\n")
 }
 
 fn applied_read(bytes: Option<&[u8]>) -> fjall::Result<Lsn> {
