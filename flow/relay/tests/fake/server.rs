@@ -177,9 +177,11 @@ impl Session {
 
     async fn start_tls(&mut self, behaviour: &Behaviour) -> Result<(), Over> {
         self.say("220 go").await?;
-        while behaviour.tls_hangs {
-            self.fill().await?;
-            self.wire().buffer().clear();
+        if behaviour.tls_hangs {
+            loop {
+                self.fill().await?;
+                self.wire().buffer().clear();
+            }
         }
         let Some(acceptor) = &behaviour.tls else {
             self.fill().await?;
