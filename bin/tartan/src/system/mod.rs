@@ -56,6 +56,7 @@ impl System {
         let ready: Vec<_> = config.system.roles.iter().map(|role| readiness.role(role.as_str())).collect();
         let listeners = bound.names();
         let status = bound.metrics_take();
+        stores.watch(&mut tasks, &readiness);
         roles::start(&config, &paths, &stores, &tls, bound, &mut tasks)?;
         for listener in status {
             tasks.status(listener, metrics.clone(), readiness.clone());

@@ -1,5 +1,6 @@
 //! The durable state that the roles of this process need.
 
+use super::supervise::Tasks;
 use super::{has, settings};
 use crate::error::CliError;
 use crate::paths::{DataPaths, directory_create};
@@ -8,9 +9,11 @@ use admin::{AdminHandles, Process};
 use config::{Config, Role};
 use directory::{Embedded, PasswordSettings};
 use disk::{Disk, RealDisk};
+use journal::SequencerError;
 use mailstore::Mailstore;
 use spool::Spool;
 use std::sync::Arc;
+use telemetry::Readiness;
 
 /// What is open.
 pub struct Stores {
@@ -44,6 +47,23 @@ impl Stores {
         }
     }
 
+    /// Has the process end when a store fails, so that it is read anew at the next start. A store with damaged state stays
+    /// as it is, to be read: a start would not help, and the process is not ready until an operator has decided.
+    pub fn watch(&self, tasks: &mut Tasks, readiness: &Readiness) {
+        let directory = self.directory.clone();
+        let mut watch = Watch { tasks, readiness };
+        watch.store("directory", async move { Ended::from(directory.ended().await) });
+        if let Some(spool) = self.spool.clone() {
+            watch.store("spool", async move {
+                let error = spool.ended().await;
+                Ended { is_damage: error.is_damage(), why: error.to_string() }
+            });
+        }
+        if let Some(mailstore) = self.mailstore.clone() {
+            watch.store("mailstore", async move { Ended::from(mailstore.ended().await) });
+        }
+    }
+
     /// Closes everything: what waits is answered first.
     pub async fn stop(self) -> Result<(), CliError> {
         blocking(move || {
@@ -53,6 +73,43 @@ impl Stores {
             spool.and(mailstore).and(directory)
         })
         .await
+    }
+}
+
+/// Why a store takes nothing any more.
+struct Ended {
+    is_damage: bool,
+    why: String,
+}
+
+impl From<SequencerError> for Ended {
+    fn from(error: SequencerError) -> Self {
+        Self { is_damage: error.is_damage(), why: error.to_string() }
+    }
+}
+
+/// Watches stores.
+struct Watch<'a> {
+    tasks: &'a mut Tasks,
+    readiness: &'a Readiness,
+}
+
+impl Watch<'_> {
+    fn store(&mut self, name: &'static str, ended: impl Future<Output = Ended> + Send + 'static) {
+        let (shutdown, readiness) = (self.tasks.shutdown(), self.readiness.clone());
+        self.tasks.spawn_fallible(name, async move {
+            let Ended { is_damage, why } = tokio::select! {
+                () = shutdown.asked() => return Ok(()),
+                ended = ended => ended,
+            };
+            readiness.role(name).failed(why.clone());
+            if !is_damage {
+                return Err(why);
+            }
+            tracing::error!(store = name, why, "read-only until an operator has decided");
+            shutdown.asked().await;
+            Ok(())
+        });
     }
 }
 
