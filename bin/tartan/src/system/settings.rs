@@ -77,7 +77,10 @@ pub fn submission(config: &Config, paths: &DataPaths) -> Result<SubmissionSettin
 pub fn lmtpd(config: &Config, paths: &DataPaths) -> Result<LmtpdSettings, CliError> {
     let trusted = config.lmtpd.trusted.iter().map(|range| range.to_string().parse());
     let trusted = trusted.collect::<Result<_, _>>().map_err(|error| CliError::Usage(format!("{error}")))?;
-    Ok(LmtpdSettings { receiver: receiver(config, paths)?, trusted })
+    let receiver = receiver(config, paths)?;
+    // What other roles have taken has grown by their trace fields: it must not be too big here.
+    let message_bytes_max = receiver.message_bytes_max.saturating_add(limits::TRACE_BYTES_MAX);
+    Ok(LmtpdSettings { receiver: ReceiverSettings { message_bytes_max, ..receiver }, trusted })
 }
 
 pub fn route(config: &Config) -> Result<RouteSettings, CliError> {
@@ -101,6 +104,8 @@ pub fn relay(config: &Config) -> RelaySettings {
     let usual = RelaySettings::default();
     RelaySettings {
         hello_name: config.system.hostname.0.clone(),
+        own_names: config.relay.own_names.iter().map(|name| name.0.clone()).collect(),
+        own_listeners: config.mx.listen.clone(),
         remote: config.relay.remote,
         lmtp: match config.relay.lmtp {
             LmtpEndpoint::Pipe => Endpoint::Pipe(LMTPD),
@@ -121,4 +126,19 @@ fn count(number: NonZeroU32) -> usize {
 
 fn domain(name: &str) -> Result<Domain, CliError> {
     Domain::parse(name).map_err(|error| CliError::Usage(format!("{name:?}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lmtpd_takes_the_biggest_message_that_mx_takes_with_its_trace_fields() {
+        let text = "[system]\nhostname = \"mx.example.org\"\ndomain = \"example.org\"\n[limits]\nmessage_size = \"1 GiB\"\n";
+        let config = config::check("tartan.toml", text).unwrap();
+        let paths = DataPaths::new(&config.system.data);
+        let mx = mx(&config, &paths).unwrap().receiver.message_bytes_max;
+        let lmtpd = lmtpd(&config, &paths).unwrap().receiver.message_bytes_max;
+        assert!(lmtpd >= mx + limits::TRACE_BYTES_MAX && lmtpd <= limits::STORED_MESSAGE_BYTES_MAX);
+    }
 }
