@@ -9,7 +9,7 @@ use crate::slot::Pin;
 use crate::{FlagChange, MailboxId, MailboxSnapshot, Mailstore, MailstoreError, MessageRow, UidSet};
 
 /// Bytes that a message takes in a record and in rows of the view, about, without its keywords.
-const MESSAGE_BYTES: usize = 96;
+pub(crate) const MESSAGE_BYTES: usize = 96;
 
 /// A mailbox that is in memory as long as this lives, so that the sequencer need not read it.
 pub(crate) struct InUse {

@@ -4,7 +4,7 @@ use crate::command::{Command, TransferAdd, TransferCommit, TransferPlace};
 use crate::fresh;
 use crate::id::TransferId;
 use crate::mailstore::now;
-use crate::pieces::Piece;
+use crate::pieces::{MESSAGE_BYTES, Piece};
 use crate::{CopyOutcome, MailboxId, Mailstore, MailstoreError, UidSet};
 
 /// A large copy under way. One that is let go before its commit, by whatever, is aborted.
@@ -27,10 +27,10 @@ impl Transfer {
         to: MailboxId,
     ) -> Result<CopyOutcome, MailstoreError> {
         let count = pieces.len() as u32;
-        let bytes = pieces.iter().map(|piece| piece.bytes).sum();
         let source = self.add(from, pieces).await?;
         let placing = self.store.mailbox(to)?.placing();
         let _placing = placing.write_owned().await;
+        let bytes = source.len() * MESSAGE_BYTES;
         let commit = TransferCommit { transfer: self.id, to, source, bytes };
         let copied = self.store.submit_bulk(Command::TransferCommit(commit)).await?.copy()?;
         self.committed = true;
@@ -90,6 +90,10 @@ mod tests {
 
     fn settings() -> MailstoreSettings {
         MailstoreSettings { account_mailboxes: Vec::new(), ..MailstoreSettings::in_memory("m") }
+    }
+
+    fn account(name: &str) -> AccountName {
+        AccountName::parse(&format!("{name}@example.org")).unwrap()
     }
 
     fn uids(numbers: impl IntoIterator<Item = u32>) -> UidSet {
@@ -229,5 +233,52 @@ mod tests {
         );
         replay(&bench, &view, Lsn::FIRST, 1);
         assert_eq!(crate::check::differences(&*maintained, &view).unwrap(), [], "also from the beginning");
+    }
+
+    #[tokio::test]
+    async fn a_transfer_that_is_let_go_is_aborted() {
+        let bench = Bench::new().await;
+        let transfer = Transfer::new(bench.store.clone()).unwrap();
+        bench.add(transfer.id, &[&[1, 2]]).await;
+        let body = bench.store.snapshot(bench.inbox).await.unwrap().row(1).unwrap().body;
+        let dying = tokio::spawn(async move {
+            let _transfer = transfer;
+            panic!("as a bug would have it");
+        });
+        assert!(dying.await.is_err());
+        // Any command comes behind the one that was submitted while the task died.
+        bench.store.mailbox_create(&crate::MailboxPath::inbox(&account("bob")), None).await.unwrap();
+        assert_eq!(bench.store.body_references(body).unwrap(), 1);
+        bench.check();
+    }
+
+    #[tokio::test]
+    async fn a_change_keeps_its_mailbox_in_memory_whatever_the_budget_is() {
+        let bench = Bench::new().await;
+        bench.store.inner.shared.slot(bench.inbox).unwrap().evict();
+        let using = bench.store.in_use(bench.inbox).await.unwrap();
+        bench.forget();
+        assert!(bench.store.inner.shared.slot(bench.inbox).unwrap().published().is_some());
+        let pieces = using.pieces(&uids(1..=4), 0);
+        assert!(pieces.len() == 1 && pieces[0].bytes >= 4 * MESSAGE_BYTES);
+        drop(using);
+        bench.forget();
+        assert!(bench.store.inner.shared.slot(bench.inbox).unwrap().published().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_command_weighs_what_it_makes_the_store_hold() {
+        let bench = Bench::new().await;
+        let keywords = (0..8).map(|n| crate::Keyword::parse(&format!("{n:0250}")).unwrap());
+        let long = FlagChange::Add(Flags::new([], keywords).unwrap());
+        let light = bench.store.in_use(bench.inbox).await.unwrap().whole().bytes;
+        bench.store.store(bench.inbox, uids(1..=4), long.clone(), None).await.unwrap();
+        let using = bench.store.in_use(bench.inbox).await.unwrap();
+        assert!(using.whole().bytes > light + 4 * 2_000);
+        let bytes = using.pieces(&uids(1..=4), long.keyword_bytes())[0].bytes;
+        assert!(bytes > light + 8 * 2_000);
+        let (from, to, uids) = (bench.inbox, bench.inbox, uids(1..=4));
+        let command = Command::Copy(crate::command::Copy { from, uids, to, now: 0, bytes });
+        assert!(command.weight() > bytes);
     }
 }

@@ -286,3 +286,35 @@ async fn readers_see_whole_states_while_mailboxes_come_and_go() {
     }
     assert!(store.check().unwrap().is_empty());
 }
+
+fn keyword(text: &str) -> Flags {
+    Flags::new([], [Keyword::parse(text).unwrap()]).unwrap()
+}
+
+#[tokio::test]
+async fn a_mailbox_has_a_limited_number_of_keywords() {
+    let mut bench = Bench::new().await;
+    bench.append("one").await;
+    let add = async |bench: &Bench, text: &str| {
+        let change = FlagChange::Replace(keyword(text));
+        bench.store.store(bench.inbox, uids([1]), change, None).await
+    };
+    for number in 0..limits::KEYWORDS_PER_MAILBOX_MAX {
+        add(&bench, &format!("k{number}")).await.unwrap();
+    }
+    bench.reopen();
+    assert!(matches!(add(&bench, "more").await, Err(MailstoreError::KeywordsTooMany)));
+    add(&bench, "K0").await.expect("the mailbox has it, in any case of its letters");
+    let appended = bench.store.append(request(bench.inbox, &message("two"), keyword("more"))).await;
+    assert!(matches!(appended, Err(MailstoreError::KeywordsTooMany)));
+    let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+    let appended = bench.append_to(other, &message("two"), keyword("more")).await;
+    for copied in [
+        bench.store.copy(other, uids([appended.uid().number()]), bench.inbox).await,
+        bench.store.move_messages(other, uids([appended.uid().number()]), bench.inbox).await,
+    ] {
+        assert!(matches!(copied, Err(MailstoreError::KeywordsTooMany)));
+    }
+    bench.append("plain mail comes in").await;
+    bench.check();
+}
