@@ -13,6 +13,7 @@ use route::{Resolution, RouteError, Router};
 use smtp::{EnhancedCode, Flavour, Refusal, Reply};
 use telemetry::Fault;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::Network;
 
@@ -110,7 +111,8 @@ impl Role for LmtpRole {
                 arrival: transaction.arrival,
             };
             let deliverer = self.deliverer.clone();
-            deliveries.spawn(async move { (index, deliver(&deliverer, delivery).await) });
+            let delivered = async move { (index, deliver(&deliverer, delivery).await) };
+            deliveries.spawn(delivered.in_current_span());
         }
         in_order(deliveries, transaction.envelope.recipients.len()).await
     }
