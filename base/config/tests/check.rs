@@ -195,3 +195,18 @@ fn the_reference_tells_every_option_and_there_are_fewer_than_a_hundred() {
     }
     assert!(reference.contains("a size in B, KiB, MiB or GiB, default `\"64 MiB\"`"), "{reference}");
 }
+
+#[test]
+fn the_comments_of_a_written_file_are_whole_sentences() {
+    for section in config::table::sections() {
+        for option in section.options {
+            let comment = option.doc.split("\n\n").next().unwrap_or_default();
+            assert!(comment.ends_with('.'), "{}: {comment}", option.name);
+        }
+    }
+    let text = "[system]\nhostname = \"a.test\"\ndomain = \"b.test\"\ndata = \".\"\n";
+    let written = config::check("t.toml", text).expect("correct").to_toml();
+    let comment = "# The directory of everything durable. One process owns it. A relative path, here as\n\
+                   # everywhere, is taken from the directory of this file.\ndata = \".\"\n";
+    assert!(written.contains(comment), "{written}");
+}
