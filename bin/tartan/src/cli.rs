@@ -126,7 +126,7 @@ pub enum DomainCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
-    /// List the accounts
+    /// List the accounts with their addresses
     List,
     /// Add an account with its address and its mailboxes
     Add {
@@ -166,23 +166,23 @@ pub struct PasswordArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum AddressCommand {
-    /// List the addresses and what they lead to; accounts' names are addresses too and not listed
+    /// List the addresses and what they lead to, but for the accounts' own names (see `account list`)
     List {
-        /// Only those that lead to this account or address
+        /// Only those that lead to this account or address; without a domain, in the default domain
         #[arg(long, value_name = "TARGET")]
         target: Option<String>,
     },
     /// Add an address that leads to an account, or an alias that leads to several addresses
     Add {
-        /// The new address, such as info@example.org
+        /// The new address: info@example.org, or info in the default domain
         address: String,
-        /// An account or address of this system, or an address elsewhere
+        /// An account or address of this system (NAME in the default domain), or an address elsewhere
         #[arg(required = true, value_name = "TARGET")]
         targets: Vec<String>,
     },
     /// Delete an address
     Delete {
-        /// Such as info@example.org
+        /// Such as info@example.org, or info in the default domain
         address: String,
     },
 }

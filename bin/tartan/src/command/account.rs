@@ -5,9 +5,9 @@ use crate::cli::{AccountCommand, PasswordArgs};
 use crate::error::CliError;
 use crate::password::{self, Chosen};
 use crate::print::{Printer, table};
-use ::address::{AccountName, Domain};
+use ::address::{AccountName, Address, Domain};
 use admin::{AccountNew, AdminClient};
-use directory::AccountEntry;
+use directory::{AccountEntry, AddressEntry};
 use serde_json::json;
 
 /// Runs the command; an account without a domain is of `default_domain`.
@@ -20,7 +20,8 @@ pub async fn run(
     let named = |account: &str| parse(account, default_domain);
     match command {
         AccountCommand::List => {
-            printer.print(&client.account_list().await.map_err(refused)?, |all| shown(all))
+            let addresses = client.address_list().await.map_err(refused)?;
+            printer.print(&client.account_list().await.map_err(refused)?, |all| shown(all, &addresses))
         }
         AccountCommand::Add { account, admin, password } => {
             add(named(&account)?, admin, &password, client, printer).await
@@ -61,13 +62,32 @@ fn done(account: &AccountName, what: &str, chosen: &Chosen, printer: &Printer) -
 }
 
 fn parse(account: &str, default_domain: &str) -> Result<AccountName, CliError> {
-    let usage = |error: ::address::AddressError| CliError::Usage(format!("{account:?}: {error}"));
-    let default_domain = Domain::parse(default_domain).map_err(usage)?;
-    AccountName::parse_login(account, &default_domain).map_err(usage)
+    AccountName::parse_login(account, &domain_parse(default_domain)?)
+        .map_err(|error| CliError::Usage(format!("{account:?}: {error}")))
 }
 
-fn shown(accounts: &[AccountEntry]) -> String {
+/// A domain by its name.
+pub fn domain_parse(domain: &str) -> Result<Domain, CliError> {
+    Domain::parse(domain).map_err(|error| CliError::Usage(format!("{domain:?}: {error}")))
+}
+
+fn shown(accounts: &[AccountEntry], addresses: &[AddressEntry]) -> String {
+    if accounts.is_empty() {
+        return "there are no accounts: `tartan account add NAME` makes one\n".to_owned();
+    }
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
-    let row = |entry: &AccountEntry| vec![entry.name.to_string(), yes(entry.admin), yes(entry.has_password)];
-    table(&["ACCOUNT", "ADMIN", "PASSWORD"], &accounts.iter().map(row).collect::<Vec<_>>())
+    let row = |entry: &AccountEntry| {
+        let addresses = addresses_of(&entry.name, addresses);
+        vec![entry.name.to_string(), yes(entry.admin), yes(entry.has_password), addresses.join(", ")]
+    };
+    let rows: Vec<_> = accounts.iter().map(row).collect();
+    table(&["ACCOUNT", "ADMIN", "PASSWORD", "ADDRESSES"], &rows)
+}
+
+/// The account's name, and the addresses that lead to it alone.
+fn addresses_of(account: &AccountName, addresses: &[AddressEntry]) -> Vec<String> {
+    let name = Address::from(account);
+    let leads = |entry: &&AddressEntry| matches!(&entry.targets[..], [target] if target.key() == name.key());
+    let others = addresses.iter().filter(leads).map(|entry| entry.address.to_string());
+    std::iter::once(name.to_string()).chain(others).collect()
 }

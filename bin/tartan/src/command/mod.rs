@@ -39,11 +39,11 @@ async fn dispatch(
     owner: &Owner,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let client = owner.client();
+    let (client, default_domain) = (owner.client(), config.system.domain.0.as_str());
     match command {
         Command::Domain(command) => domain::run(command, client, printer).await,
-        Command::Account(command) => account::run(command, &config.system.domain.0, client, printer).await,
-        Command::Address(command) => address::run(command, client, printer).await,
+        Command::Account(command) => account::run(command, default_domain, client, printer).await,
+        Command::Address(command) => address::run(command, default_domain, client, printer).await,
         Command::Spool(command) => spool::run(command, client, printer).await,
         Command::Trace { message } => spool::trace(&message, client, printer).await,
         Command::Status => owner::status(client, printer).await,
