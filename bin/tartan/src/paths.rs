@@ -13,16 +13,17 @@ pub fn config_load(file: &Path) -> Result<Config, CliError> {
     let text = std::fs::read_to_string(file).map_err(|source| unread(file, source))?;
     let mut config = config::check_by(&file.display().to_string(), &text, rules)?;
     let base = file.parent().unwrap_or(Path::new("."));
-    config.system.data = joined(base, &config.system.data);
+    config.system.data = absolute(base, &config.system.data)?;
     for directory in &mut config.tls.certificates {
-        *directory = joined(base, directory);
+        *directory = absolute(base, directory)?;
     }
     Ok(config)
 }
 
-/// `path` from `base`, without `.` in between.
-fn joined(base: &Path, path: &Path) -> PathBuf {
-    base.join(path).components().collect()
+/// `path` from `base`, from the root on and without `.` in between, so that it reads the same everywhere.
+fn absolute(base: &Path, path: &Path) -> Result<PathBuf, CliError> {
+    let path = base.join(path);
+    std::path::absolute(&path).map(|path| path.components().collect()).map_err(CliError::file(&path))
 }
 
 /// What the crates that use an option know better than the option's type.
@@ -129,6 +130,16 @@ mod tests {
         let config = config_load(&file).expect("correct");
         assert_eq!(config.system.data.as_os_str(), dir.path().as_os_str());
         assert_eq!(config.tls.certificates, [dir.path().join("tls"), PathBuf::from("/etc/tls")]);
+    }
+
+    #[test]
+    fn paths_start_at_the_root_and_have_no_dots_in_between() {
+        let here = std::env::current_dir().expect("a directory");
+        for (base, path) in [("", "."), (".", "./."), ("./x", "./y/.")] {
+            let found = absolute(Path::new(base), Path::new(path)).expect("a path");
+            assert!(found.starts_with(&here), "{found:?}");
+            assert!(!found.display().to_string().contains("/."), "{base} {path}: {found:?}");
+        }
     }
 
     #[test]

@@ -90,18 +90,24 @@ fn the_directory_of_a_stopped_system_can_be_changed() {
     let password = dir.path().join("password");
     std::fs::write(&password, "a secret\n").expect("written");
     let password = password.to_str().expect("UTF-8");
+    assert!(ok(&["domain", "list", "--config", &file]).starts_with("there are no domains"));
+    assert!(ok(&["account", "list", "--config", &file]).starts_with("there are no accounts"));
+    assert!(ok(&["address", "list", "--config", &file]).contains("`tartan account list`"));
     ok(&["domain", "add", "example.org", "--config", &file]);
     ok(&["account", "add", "alice", "--admin", "--password-file", password, "--config", &file]);
     let generated = ok(&["account", "add", "bob@example.org", "--generate", "--json", "--config", &file]);
     let generated: serde_json::Value = serde_json::from_str(&generated).expect("JSON");
     assert_eq!(generated["login"], "bob@example.org");
     assert_eq!(generated["password"].as_str().map(str::len), Some(20));
-    ok(&["address", "add", "all@example.org", "alice@example.org", "bob@example.org", "--config", &file]);
+    let added = ok(&["address", "add", "all", "alice", "bob@example.org", "--config", &file]);
+    assert_eq!(added, "address all@example.org added, for alice@example.org, bob@example.org\n");
+    ok(&["address", "add", "al@example.org", "alice", "--config", &file]);
 
     let accounts = ok(&["account", "list", "--config", &file]);
     assert_eq!(accounts.lines().count(), 3, "{accounts}");
     assert!(accounts.contains("alice@example.org  yes"), "{accounts}");
-    let addresses = ok(&["address", "list", "--target", "bob@example.org", "--config", &file]);
+    assert!(accounts.contains("alice@example.org, al@example.org\n"), "{accounts}");
+    let addresses = ok(&["address", "list", "--target", "bob", "--config", &file]);
     assert!(addresses.contains("all@example.org  alice@example.org, bob@example.org"), "{addresses}");
 
     let refused = fails(1, &["account", "add", "alice", "--generate", "--config", &file]);
@@ -134,4 +140,30 @@ fn roles_are_printed_with_ports_user_and_paths() {
 fn the_reference_is_printed_without_a_configuration() {
     let reference = ok(&["config", "reference"]);
     assert!(reference.contains("### relay.remote\n"), "{reference}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_the_option_to_change() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = format!(
+        "[system]\nhostname = \"a.test\"\ndomain = \"b.test\"\ndata = \"data\"\nroles = [\"imapd\"]\n\
+         [imapd]\nlisten = [\"{address}\"]\nlisten_tls = []\n[metrics]\nlisten = []\n"
+    );
+    let file = written(dir.path(), &text);
+    let told = fails(1, &["serve", "--config", file.to_str().expect("UTF-8")]);
+    assert!(told.contains(&format!("imapd.listen: cannot listen on {address}")), "{told}");
+}
+
+#[test]
+fn a_relative_configuration_gives_paths_from_the_root_on() {
+    let (dir, _file) = stopped();
+    let told = Command::new(env!("CARGO_BIN_EXE_tartan"))
+        .args(["roles", "--config", "tartan.toml"])
+        .current_dir(dir.path())
+        .output()
+        .expect("it starts");
+    let spool = dir.path().join("data/spool");
+    assert!(out(&told).contains(&spool.display().to_string()), "{}", out(&told));
 }

@@ -3,7 +3,7 @@
 use super::has;
 use crate::error::CliError;
 use config::{Config, Role};
-use net::{ConnectionLimits, Listener, ListenerSettings, TlsAcceptor, TlsStore};
+use net::{ConnectionLimits, Listener, ListenerSettings, NetError, TlsAcceptor, TlsStore};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -21,7 +21,12 @@ pub struct Bound {
 }
 
 /// A listener of a role: its name, where, and whether TLS comes first.
-type Wanted<'a> = (&'static str, &'a [SocketAddr], bool);
+struct Wanted<'a> {
+    name: &'static str,
+    option: &'static str,
+    addresses: &'a [SocketAddr],
+    implicit: bool,
+}
 
 impl Bound {
     /// Binds all that the configuration wants for its roles.
@@ -45,7 +50,7 @@ impl Bound {
     async fn role(
         &mut self,
         role: Role,
-        (name, addresses, implicit): Wanted<'_>,
+        Wanted { name, option, addresses, implicit }: Wanted<'_>,
         limits: &ConnectionLimits,
         acceptor: TlsAcceptor,
     ) -> Result<(), CliError> {
@@ -53,7 +58,8 @@ impl Bound {
         let tls = implicit.then_some(acceptor);
         let settings = ListenerSettings { name, tls, limits: limits.clone(), refusal };
         for address in addresses {
-            let listener = Listener::bind(*address, settings.clone()).await.map_err(CliError::failed)?;
+            let listener = Listener::bind(*address, settings.clone()).await;
+            let listener = listener.map_err(|error| unbound(option, &error))?;
             self.named(name, listener.local_addr());
             self.roles.entry(role).or_default().push(listener);
         }
@@ -62,8 +68,8 @@ impl Bound {
 
     async fn metrics(&mut self, address: SocketAddr) -> Result<(), CliError> {
         let listener = TcpListener::bind(address).await;
-        let listener =
-            listener.map_err(|error| CliError::Failed(format!("cannot listen on {address}: {error}")))?;
+        let listener = listener.map_err(|source| NetError::Bind { address, source });
+        let listener = listener.map_err(|error| unbound("metrics.listen", &error))?;
         self.named("metrics", address);
         self.metrics.push(listener);
         Ok(())
@@ -93,17 +99,27 @@ impl Bound {
     }
 }
 
+/// What to change where an address cannot be had.
+fn unbound(option: &str, error: &NetError) -> CliError {
+    CliError::Failed(format!(
+        "{option}: {error}\nGive another address there, or end what listens on this one."
+    ))
+}
+
 fn wanted(config: &Config, role: Role) -> Vec<Wanted<'_>> {
+    let plain = |name, option, addresses| Wanted { name, option, addresses, implicit: false };
+    let tls = |name, option, addresses| Wanted { implicit: true, ..plain(name, option, addresses) };
     match role {
-        Role::Mx => vec![("mx", &config.mx.listen, false)],
+        Role::Mx => vec![plain("mx", "mx.listen", &config.mx.listen)],
         Role::Submission => vec![
-            ("submission", &config.submission.listen, false),
-            ("submissions", &config.submission.listen_tls, true),
+            plain("submission", "submission.listen", &config.submission.listen),
+            tls("submissions", "submission.listen_tls", &config.submission.listen_tls),
         ],
-        Role::Lmtpd => vec![("lmtp", &config.lmtpd.listen, false)],
-        Role::Imapd => {
-            vec![("imap", &config.imapd.listen, false), ("imaps", &config.imapd.listen_tls, true)]
-        }
+        Role::Lmtpd => vec![plain("lmtp", "lmtpd.listen", &config.lmtpd.listen)],
+        Role::Imapd => vec![
+            plain("imap", "imapd.listen", &config.imapd.listen),
+            tls("imaps", "imapd.listen_tls", &config.imapd.listen_tls),
+        ],
         Role::Relay => Vec::new(),
     }
 }
