@@ -61,13 +61,43 @@ fn a_message_goes_from_the_mx_to_the_mailbox_and_its_way_is_told() {
         events.iter().any(|event| event["event"] == "finished").then_some(events)
     });
     let happened: Vec<&str> = trace.iter().filter_map(|event| event["event"].as_str()).collect();
-    for expected in ["received", "accepted", "delivered"] {
-        assert!(happened.contains(&expected), "{happened:?}");
-    }
+    let way = ["received", "filtered", "routed", "accepted", "stored", "delivered", "finished"];
+    assert_eq!(happened, way);
+    assert!(
+        trace.iter().all(|event| event["role"] == "mailstore" || event["session"].is_string()),
+        "{trace:?}"
+    );
+    let stored = &trace[4];
+    let text = stored["text"].as_str().expect("a text");
+    assert!(text.starts_with(&format!("in INBOX of {}, uid=1 ", account.login)), "{text}");
+    assert!(text.ends_with("; still there"), "{text}");
+    assert!(stored["source"].as_str().expect("a source").starts_with("mailstore record "), "{stored}");
     let queue_id = trace[0]["queue_id"].as_str().expect("a queue id");
     assert!(message.contains(queue_id), "the Received field names the queue id {queue_id}: {message}");
-    assert!(trial.tartan(&["trace", queue_id]).contains("delivered"));
+    let shown = trial.tartan(&["trace", queue_id]);
+    assert!(shown.contains("delivered") && shown.contains("mailstore record "), "{shown}");
     assert_eq!(trial.tartan(&["spool", "list"]), "the queue is empty\n");
+}
+
+#[test]
+fn a_message_that_came_by_lmtp_alone_can_be_traced_to_its_end() {
+    let (mut trial, _dir) = trial();
+    let account = trial.contract.accounts[0].clone();
+    let mut client = smtp::Client::lmtp(&trial.address("lmtp")).expect("connected");
+    let message = b"Message-ID: <direct@client.test>\r\nSubject: direct\r\n\r\nHello\r\n";
+    let replies = client.send("a@client.test", &[&account.address], message).expect("sent");
+    assert!(replies.iter().all(smtp::Reply::is_accepted), "{replies:?}");
+    let mut imap = imap::Client::login(&trial, &account).expect("a login");
+    for command in ["SELECT INBOX", "STORE 1 +FLAGS (\\Deleted)", "EXPUNGE"] {
+        imap.ok(command).expect(command);
+    }
+    let running = trial.tartan(&["trace", "<direct@client.test>", "--json"]);
+    let events = json(&running)["events"].as_array().cloned().expect("events");
+    let happened: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(happened, ["stored", "expunged"]);
+    assert!(events[0]["text"].as_str().expect("a text").ends_with("; no longer there"), "{running}");
+    assert!(trial.terminate(), "{}", trial.log());
+    assert_eq!(trial.tartan(&["trace", "direct@client.test", "--json"]), running);
 }
 
 #[test]

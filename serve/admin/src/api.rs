@@ -1,8 +1,9 @@
 //! What goes over the socket, beside the types of `directory` and `spool`.
 
 use address::{AccountName, Address, Domain};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use spool::{SpoolStat, TraceEvent};
+use spool::{QueueId, SpoolStat};
 use std::collections::BTreeMap;
 
 /// A domain to be added.
@@ -57,7 +58,26 @@ pub struct HoldReason {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Trace {
     /// All steps, oldest first.
-    pub events: Vec<TraceEvent>,
+    pub events: Vec<TraceStep>,
+}
+
+/// One step of a message's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceStep {
+    /// When; the mail store keeps seconds.
+    pub time: Timestamp,
+    /// The message's name in the queue, for what the spool knows.
+    pub queue_id: Option<QueueId>,
+    /// Who says so: `mx`, `relay`, `spool`, `mailstore`, ...
+    pub role: String,
+    /// The session's id, as in the logs.
+    pub session: Option<String>,
+    /// What happened, in one word.
+    pub event: String,
+    /// The rest in words.
+    pub text: String,
+    /// The store that the fact was read from, with the record: `spool record 17`.
+    pub source: String,
 }
 
 /// What runs.

@@ -15,7 +15,7 @@
 //! | `GET, POST /v1/addresses`, `DELETE /v1/addresses/{address}` | addresses and aliases |
 //! | `GET /v1/spool`, `GET, DELETE /v1/spool/{queue_id}` | the queue |
 //! | `POST /v1/spool/{queue_id}/retry`, `.../hold` | act on a message |
-//! | `GET /v1/trace?message=QUEUE-ID or MESSAGE-ID` | a message's way |
+//! | `GET /v1/trace?message=QUEUE-ID or MESSAGE-ID` | a message's way, and which store each fact is from |
 //!
 //! It refuses to authenticate: who may open the socket (mode 0600) is the owner of the data. An error
 //! is `{"error": text, "fault": peer|policy|temporary|local|bug}` with a status to match.
@@ -27,10 +27,11 @@ mod error;
 mod router;
 mod serve;
 mod spool_api;
+mod trace;
 
 pub use api::{
     AccountNew, AddressNew, DomainNew, HoldReason, PasswordNew, PostmasterNew, ProcessStatus, ReloadReport,
-    Trace,
+    Trace, TraceStep,
 };
 pub use client::{AdminClient, AdminError};
 pub use router::{AdminHandles, Process};

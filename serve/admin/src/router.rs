@@ -2,7 +2,7 @@
 
 use crate::api::{ProcessStatus, ReloadReport};
 use crate::error::ApiError;
-use crate::{domain, spool_api};
+use crate::{domain, spool_api, trace};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -69,7 +69,7 @@ pub(crate) fn router(handles: AdminHandles) -> Router {
         .route("/v1/spool/{queue_id}", get(spool_api::spool_show).delete(spool_api::spool_delete))
         .route("/v1/spool/{queue_id}/retry", post(spool_api::spool_retry))
         .route("/v1/spool/{queue_id}/hold", post(spool_api::spool_hold))
-        .route("/v1/trace", get(spool_api::trace))
+        .route("/v1/trace", get(trace::trace))
         .fallback(async || ApiError::not_found("there is no such request"))
         .layer(middleware::from_fn(recorded))
         .with_state(handles)

@@ -1,13 +1,12 @@
 //! Requests about the queue.
 
-use crate::api::{HoldReason, Trace};
+use crate::api::HoldReason;
 use crate::error::ApiError;
 use crate::router::AdminHandles;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use jiff::Timestamp;
-use serde::Deserialize;
-use spool::{QueueId, Shown, Spool};
+use spool::Shown;
 
 type Handles = State<AdminHandles>;
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -35,30 +34,4 @@ pub(crate) async fn spool_hold(
     Json(hold): Json<HoldReason>,
 ) -> Answer<()> {
     Ok(Json(handles.spool()?.hold(queue_id.parse()?, &hold.reason, Timestamp::now()).await?))
-}
-
-#[derive(Deserialize)]
-pub(crate) struct TraceQuery {
-    message: String,
-}
-
-pub(crate) async fn trace(State(handles): Handles, Query(query): Query<TraceQuery>) -> Answer<Trace> {
-    let spool = handles.spool()?;
-    let mut events = Vec::new();
-    for queue_id in traced(spool, &query.message)? {
-        events.extend(spool.trace(queue_id)?);
-    }
-    if events.is_empty() {
-        return Err(ApiError::not_found(format!("nothing is known of {}", query.message)));
-    }
-    events.sort_by_key(|event| event.time);
-    Ok(Json(Trace { events }))
-}
-
-/// The messages that the text names: a queue id, or else a Message-ID.
-fn traced(spool: &Spool, message: &str) -> Result<Vec<QueueId>, ApiError> {
-    match message.parse() {
-        Ok(queue_id) => Ok(vec![queue_id]),
-        Err(_) => Ok(spool.message_id_find(message)?),
-    }
 }

@@ -28,7 +28,8 @@ pub async fn run(command: Command, config: &Path, printer: &Printer) -> Result<(
 fn needs(command: &Command) -> Needs {
     match command {
         Command::Domain(_) | Command::Account(_) | Command::Address(_) => Needs::Directory,
-        Command::Spool(_) | Command::Trace { .. } => Needs::Spool,
+        Command::Spool(_) => Needs::Spool,
+        Command::Trace { .. } => Needs::Mail,
         _ => Needs::Process,
     }
 }

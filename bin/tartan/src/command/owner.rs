@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use crate::paths::DataPaths;
 use crate::print::Printer;
-use crate::system::{directory_open, spool_open};
+use crate::system::{directory_open, mail_open, spool_open};
 use admin::{AdminClient, AdminError, AdminHandles, ProcessStatus, ReloadReport};
 use config::Config;
 use std::io::ErrorKind;
@@ -13,6 +13,8 @@ use std::io::ErrorKind;
 pub enum Needs {
     Directory,
     Spool,
+    /// The spool and the mail store, as far as the configuration's roles have them.
+    Mail,
     /// A running system.
     Process,
 }
@@ -46,7 +48,8 @@ impl Owner {
     pub fn close(self) {
         let directory = self.opened.directory.map(|directory| directory.stop().map_err(CliError::failed));
         let spool = self.opened.spool.map(|spool| spool.stop().map_err(CliError::failed));
-        for error in [directory, spool].into_iter().flatten().filter_map(Result::err) {
+        let mailstore = self.opened.mailstore.map(|mailstore| mailstore.stop().map_err(CliError::failed));
+        for error in [directory, spool, mailstore].into_iter().flatten().filter_map(Result::err) {
             tracing::error!(%error, "closing the state");
         }
     }
@@ -63,6 +66,7 @@ async fn open(config: &Config, paths: &DataPaths, needs: Needs) -> Result<AdminH
     match needs {
         Needs::Directory => opened.directory = Some(directory_open(config, paths).await?),
         Needs::Spool => opened.spool = Some(spool_open(config, paths).await?),
+        Needs::Mail => (opened.spool, opened.mailstore) = mail_open(config, paths).await?,
         Needs::Process => {}
     }
     Ok(opened)

@@ -4,8 +4,9 @@ use super::owner::refused;
 use crate::cli::SpoolCommand;
 use crate::error::CliError;
 use crate::print::{Printer, table};
-use admin::{AdminClient, AdminError, Trace};
-use spool::{Diagnostic, NextHop, QueueId, RecipientShown, Shown, StateShown, TraceEvent};
+use admin::{AdminClient, AdminError, Trace, TraceStep};
+use jiff::Timestamp;
+use spool::{Diagnostic, NextHop, QueueId, RecipientShown, Shown, StateShown};
 
 pub async fn run(command: SpoolCommand, client: &AdminClient, printer: &Printer) -> Result<(), CliError> {
     match command {
@@ -141,17 +142,23 @@ fn hop_shown(hop: &NextHop) -> String {
 }
 
 fn trace_shown(trace: &Trace) -> String {
-    let row = |event: &TraceEvent| {
+    let row = |step: &TraceStep| {
         vec![
-            event.time.strftime("%Y-%m-%d %H:%M:%S.%3f").to_string(),
-            event.queue_id.to_string(),
-            event.role.clone(),
-            event.session.clone().unwrap_or_default(),
-            format!("{:?}", event.event).to_lowercase(),
-            event.source.clone(),
-            event.text.clone(),
+            time_shown(step.time),
+            step.queue_id.map(|queue_id| queue_id.to_string()).unwrap_or_default(),
+            step.role.clone(),
+            step.session.clone().unwrap_or_default(),
+            step.event.clone(),
+            step.source.clone(),
+            step.text.clone(),
         ]
     };
     let rows: Vec<_> = trace.events.iter().map(row).collect();
     table(&["TIME (UTC)", "QUEUE ID", "ROLE", "SESSION", "EVENT", "SOURCE", "WHAT"], &rows)
+}
+
+/// To the millisecond, where it is known: the mail store keeps seconds.
+fn time_shown(time: Timestamp) -> String {
+    let format = if time.subsec_nanosecond() == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.3f" };
+    time.strftime(format).to_string()
 }

@@ -21,7 +21,7 @@ use stores::Stores;
 use supervise::Tasks;
 use telemetry::{LogFormat, LogHandle, LogSettings, Readiness};
 
-pub use stores::{directory_open, spool_open};
+pub use stores::{directory_open, mail_open, spool_open};
 
 /// `tartan serve`: runs the system until it is told to stop.
 pub async fn serve(file: &Path) -> Result<(), CliError> {

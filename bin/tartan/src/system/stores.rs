@@ -27,14 +27,9 @@ impl Stores {
     /// Opens what the roles need, each as the last process left it.
     pub async fn open(config: &Config, paths: &DataPaths) -> Result<Self, CliError> {
         incoming_prepare(paths)?;
-        let needs_spool = [Role::Mx, Role::Submission, Role::Relay].iter().any(|role| has(config, *role));
-        let needs_mailstore = [Role::Lmtpd, Role::Imapd].iter().any(|role| has(config, *role));
-        Ok(Self {
-            disk: Arc::new(RealDisk),
-            directory: directory_open(config, paths).await?,
-            spool: if needs_spool { Some(spool_open(config, paths).await?) } else { None },
-            mailstore: if needs_mailstore { Some(mailstore_open(config, paths).await?) } else { None },
-        })
+        let directory = directory_open(config, paths).await?;
+        let (spool, mailstore) = mail_open(config, paths).await?;
+        Ok(Self { disk: Arc::new(RealDisk), directory, spool, mailstore })
     }
 
     /// What the admin API acts on.
@@ -138,6 +133,19 @@ pub async fn directory_open(config: &Config, paths: &DataPaths) -> Result<Embedd
             .map_err(|error| CliError::Failed(format!("{}: {error}", dir.display())))
     })
     .await
+}
+
+/// Opens what the configuration's roles need of queue and mailboxes.
+pub async fn mail_open(
+    config: &Config,
+    paths: &DataPaths,
+) -> Result<(Option<Spool>, Option<Mailstore>), CliError> {
+    let needs = |roles: &[Role]| roles.iter().any(|role| has(config, *role));
+    let needs_spool = needs(&[Role::Mx, Role::Submission, Role::Relay]);
+    let needs_mailstore = needs(&[Role::Lmtpd, Role::Imapd]);
+    let spool = if needs_spool { Some(spool_open(config, paths).await?) } else { None };
+    let mailstore = if needs_mailstore { Some(mailstore_open(config, paths).await?) } else { None };
+    Ok((spool, mailstore))
 }
 
 /// Opens the queue.
