@@ -97,7 +97,7 @@ impl Judge<'_> {
         let mut progress = self.progress(recipient, State::Pending, None);
         let wait = self.settings.back_off(progress.attempts);
         progress.next = later(self.now, wait).min(recipient.expires);
-        let text = format!("next={}", progress.next);
+        let text = format!("next={:.0}", progress.next);
         all.notes.push(self.said(AuditEvent::Deferred, recipient, &diagnostic));
         all.notes.last_mut().expect("just pushed").text.extend([" ", &text]);
         metrics::counter!("tartan_spool_recipients_total", "result" => "deferred").increment(1);

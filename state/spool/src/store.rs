@@ -178,7 +178,7 @@ impl SpoolStore {
                 (Adjusted { held: Some(reason), strikes: entry.strikes, next: None }, note, None)
             }
             Adjust::Retry => {
-                let note = operator_note(now, AuditEvent::Released, String::new());
+                let note = operator_note(now, AuditEvent::Released, "to be tried at once".to_owned());
                 (Adjusted { held: None, strikes: 0, next: Some(now) }, note, None)
             }
             Adjust::Strike(claim, why) => {
@@ -211,7 +211,7 @@ impl SpoolStore {
         if self.entry_staged(queue_id).is_none() {
             return Pending::NotFound(queue_id);
         }
-        let notes = vec![operator_note(now, AuditEvent::Deleted, String::new())];
+        let notes = vec![operator_note(now, AuditEvent::Deleted, "nobody is told".to_owned())];
         self.say(&Said { queue_id, what: What::Deleted, notes }, staged);
         Pending::Done(None)
     }
