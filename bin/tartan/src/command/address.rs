@@ -60,8 +60,11 @@ fn joined(addresses: &[Address]) -> String {
 
 fn shown(entries: &[AddressEntry], target: Option<&Address>) -> String {
     if entries.is_empty() {
-        let of = target.map(|target| format!(" leads to {target}")).unwrap_or_default();
-        return format!("no address{of} but the accounts' own names: `tartan account list` shows those\n");
+        let accounts = "accounts' own addresses are in `tartan account list`\n";
+        return match target {
+            Some(target) => format!("no address leads to {target}; {accounts}"),
+            None => format!("no addresses were added; {accounts}"),
+        };
     }
     let row = |entry: &AddressEntry| vec![entry.address.to_string(), joined(&entry.targets)];
     table(&["ADDRESS", "LEADS TO"], &entries.iter().map(row).collect::<Vec<_>>())

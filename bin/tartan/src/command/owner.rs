@@ -112,6 +112,9 @@ pub async fn reload(client: &AdminClient, printer: &Printer) -> Result<(), CliEr
 fn reload_shown(report: &ReloadReport) -> String {
     let mut text = "certificates read again\n".to_owned();
     text.extend(report.applied.iter().map(|option| format!("applied: {option}\n")));
+    if report.applied.is_empty() && report.restart.is_empty() {
+        text += "the configuration has not changed\n";
+    }
     text.extend(report.restart.iter().map(|option| format!("needs a restart: {option}\n")));
     text
 }

@@ -64,7 +64,10 @@ fn list_shown(messages: &[Shown]) -> String {
         return "the queue is empty\n".to_owned();
     }
     let row = |message: &Shown| {
-        let recipients: Vec<String> = message.recipients.iter().map(|one| one.address.to_string()).collect();
+        let mut recipients: Vec<String> =
+            message.recipients.iter().map(|one| one.address.to_string()).collect();
+        // An alias stands there once for each of its targets.
+        recipients.dedup();
         vec![
             message.queue_id.to_string(),
             message.origin.arrival.strftime("%Y-%m-%d %H:%M:%S").to_string(),
@@ -81,12 +84,12 @@ fn list_shown(messages: &[Shown]) -> String {
 fn message_shown(message: &Shown) -> String {
     let origin = &message.origin;
     let mut text = format!(
-        "queue id    {}\nmessage id  {}\nfrom        {}\nsize        {} bytes\narrival     {} by {} from {} ({})\n",
+        "queue id    {}\nmessage id  {}\nfrom        {}\nsize        {} bytes\narrival     {} UTC by {} from {} ({})\n",
         message.queue_id,
         message.message_id.as_deref().unwrap_or("-"),
         message.reverse_path,
         message.bytes,
-        origin.arrival,
+        time_shown(origin.arrival),
         origin.role,
         origin.peer,
         origin.helo,
@@ -103,15 +106,16 @@ fn message_shown(message: &Shown) -> String {
 
 fn recipient_shown(recipient: &RecipientShown) -> String {
     let rewritten = recipient.rewritten.as_ref().map(|address| format!(" as {address}")).unwrap_or_default();
-    let next = recipient.next.map(|time| format!(", next {time}")).unwrap_or_default();
+    let next = recipient.next.map(|time| format!(", next {} UTC", time_shown(time))).unwrap_or_default();
     let last = recipient.last.as_ref().map(|last| format!("\n            {}", heard(last)));
     let last = last.unwrap_or_default();
     format!(
-        "to          {}{rewritten}: {} {}, {} attempts{next}{last}\n",
+        "to          {}{rewritten}: {}, {}, {} {}{next}{last}\n",
         recipient.address,
         state_shown(recipient.state),
         hop_shown(&recipient.next_hop),
         recipient.attempts,
+        if recipient.attempts == 1 { "attempt" } else { "attempts" },
     )
 }
 
