@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use disk::{Body, Disk};
 use message::{Rendered, ScanLimits, Scanned, Scanner};
+use tokio::runtime::Handle;
 
 use crate::entry::{BodyStored, FileId, ThreadKeys};
 use crate::fresh;
@@ -88,6 +89,8 @@ impl BodyData {
 pub(crate) struct UnclaimedFile {
     disk: Arc<dyn Disk>,
     path: Option<PathBuf>,
+    /// Where removing a large file holds up nobody: a refused message is let go by the sequencer's thread.
+    runtime: Option<Handle>,
 }
 
 impl UnclaimedFile {
@@ -99,9 +102,13 @@ impl UnclaimedFile {
 
 impl Drop for UnclaimedFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // What stays behind is swept at the next start.
-            let _ = self.disk.remove(path);
+        let Some(path) = self.path.take() else { return };
+        let disk = self.disk.clone();
+        // What stays behind is swept at the next start.
+        let remove = move || drop(disk.remove(&path));
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn_blocking(remove)),
+            None => remove(),
         }
     }
 }
@@ -158,7 +165,8 @@ fn read(body: &Body) -> io::Result<(Scanned, [u8; 32])> {
 fn save(body: &Body, disk: &Arc<dyn Disk>, bodies: &Path) -> Result<(FileId, UnclaimedFile), MailstoreError> {
     let id = FileId(fresh::number()?.to_be_bytes());
     let path = bodies.join(id.name());
-    let file = UnclaimedFile { disk: disk.clone(), path: Some(path.clone()) };
+    let runtime = Handle::try_current().ok();
+    let file = UnclaimedFile { disk: disk.clone(), path: Some(path.clone()), runtime };
     body.save(&**disk, &path)?;
     Ok((id, file))
 }
