@@ -1,5 +1,5 @@
 //! How long a large change makes others wait. Run with `--release -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, reason = "this is a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test, and a measurement")]
 
 mod support;
 
