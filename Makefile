@@ -12,7 +12,7 @@ NEXTEST_PROFILE ?= default
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 12
 
-run: ## build Tartan and start a trial system in the foreground: mail under $(DATA), unprivileged ports
+run: ## build Tartan and start a trial system in the foreground: mail under DATA (./tartan-data), unprivileged ports
 	@.ci/packages run
 	@cargo build --release --package tartan
 	@exec cargo run --quiet --release --package tartan -- trial --data $(DATA) $(RUN_ARGS)
@@ -35,7 +35,7 @@ test: ## everything that CI runs; installs what the tests need
 	cargo build --package tartan
 	cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
 
-soak: ## the long loops: kill -9 under load, $(SOAK_ROUNDS) rounds
+soak: ## the long loops: kill -9 under load, SOAK_ROUNDS (500) times
 	@.ci/packages test
 	cargo build --package tartan
 	TARTAN_KILL_ROUNDS=$(SOAK_ROUNDS) cargo nextest run --package interop --profile soak --test kill
