@@ -24,7 +24,8 @@ pub fn check_by(
     rules: impl FnOnce(&Config) -> Vec<(&'static str, &'static str, String)>,
 ) -> Result<Config, ConfigErrors> {
     let (table, syntax) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { table: table.get_ref(), mistakes: Vec::new(), missing: Vec::new() };
+    let mut reader =
+        Reader { table: table.get_ref(), mistakes: Vec::new(), missing: Vec::new(), wrong: Vec::new() };
     for error in syntax {
         reader.mistake(error.span().unwrap_or_default(), error.message().to_owned());
     }
@@ -47,10 +48,13 @@ pub(crate) struct Reader<'a> {
     table: &'a DeTable<'a>,
     mistakes: Vec<Mistake>,
     missing: Vec<String>,
+    /// The options whose values are of no use: rules between options say nothing more of them.
+    wrong: Vec<String>,
 }
 
 impl Reader<'_> {
-    /// The option's value, or its default; none where it is wrong or missing.
+    /// The option's value, or its default: also in place of a wrong value, so that what else is wrong is found in the
+    /// same run. None where there is no default.
     pub(crate) fn option<T: Value>(&mut self, (section, key): (&str, &str), default: Option<T>) -> Option<T> {
         let Some(found) = self.found(section, key) else {
             if default.is_none() {
@@ -66,7 +70,8 @@ impl Reader<'_> {
                     ..mistake
                 };
                 self.mistakes.extend(mistakes.into_iter().map(named));
-                None
+                self.wrong.push(format!("{section}.{key}"));
+                default
             }
         }
     }
@@ -76,12 +81,22 @@ impl Reader<'_> {
     }
 
     /// Adds a mistake at the option, or at no line where the file leaves it to its default.
+    ///
+    /// Of an option whose value is of no use nothing more is said.
     pub(crate) fn option_mistake(&mut self, section: &str, key: &str, message: &str) {
+        if self.is_wrong(section, key) {
+            return;
+        }
         let message = format!("{section}.{key}: {message}");
         match self.found(section, key).map(Found::span) {
             Some(span) => self.mistake(span, message),
             None => self.missing.push(message),
         }
+    }
+
+    /// Whether the option's value is of no use, so that a default stands for it.
+    pub(crate) fn is_wrong(&self, section: &str, key: &str) -> bool {
+        self.wrong.contains(&format!("{section}.{key}"))
     }
 
     fn mistake(&mut self, span: Range<usize>, message: String) {

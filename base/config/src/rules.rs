@@ -3,6 +3,8 @@
 use crate::read::Reader;
 use crate::value::{LmtpEndpoint, is_domain};
 use crate::{Config, Role};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// The smallest segment of a journal.
 const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
@@ -11,6 +13,7 @@ const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
 pub(crate) fn check(config: &Config, reader: &mut Reader<'_>) {
     roles(config, reader);
     listeners(config, reader);
+    listened_twice(config, reader);
     lmtp(config, reader);
     routes(config, reader);
     spool(config, reader);
@@ -58,6 +61,29 @@ fn listeners(config: &Config, reader: &mut Reader<'_>) {
     }
 }
 
+/// An address can be listened on once. Port 0 stands for a free one each time.
+fn listened_twice(config: &Config, reader: &mut Reader<'_>) {
+    let role = |role| config.system.roles.contains(&role);
+    let all = [
+        (true, ("metrics", "listen"), &config.metrics.listen),
+        (role(Role::Mx), ("mx", "listen"), &config.mx.listen),
+        (role(Role::Submission), ("submission", "listen"), &config.submission.listen),
+        (role(Role::Submission), ("submission", "listen_tls"), &config.submission.listen_tls),
+        (role(Role::Lmtpd), ("lmtpd", "listen"), &config.lmtpd.listen),
+        (role(Role::Imapd), ("imapd", "listen"), &config.imapd.listen),
+        (role(Role::Imapd), ("imapd", "listen_tls"), &config.imapd.listen_tls),
+    ];
+    let mut taken: BTreeMap<SocketAddr, (&str, &str)> = BTreeMap::new();
+    for (_, (section, key), addresses) in all.iter().filter(|(runs, ..)| *runs) {
+        for address in addresses.iter().filter(|address| address.port() != 0) {
+            if let Some((other, option)) = taken.insert(*address, (section, key)) {
+                let message = format!("{address} is listened on by {other}.{option} already");
+                reader.option_mistake(section, key, &message);
+            }
+        }
+    }
+}
+
 /// A pipe leads to a role of the same process.
 fn lmtp(config: &Config, reader: &mut Reader<'_>) {
     let has = |role| config.system.roles.contains(&role);
@@ -80,7 +106,7 @@ fn spool(config: &Config, reader: &mut Reader<'_>) {
     if config.spool.retries.is_empty() {
         reader.option_mistake("spool", "retries", "name at least one pause");
     }
-    if config.spool.delay_notice >= config.spool.expiry {
+    if config.spool.delay_notice >= config.spool.expiry && !reader.is_wrong("spool", "expiry") {
         reader.option_mistake(
             "spool",
             "delay_notice",

@@ -210,3 +210,34 @@ fn the_comments_of_a_written_file_are_whole_sentences() {
                    # everywhere, is taken from the directory of this file.\ndata = \".\"\n";
     assert!(written.contains(comment), "{written}");
 }
+
+#[test]
+fn rules_between_options_are_told_together_with_wrong_values() {
+    let told = errors(&with(
+        "[mx]\nhops = 0\n[spool]\nretries = []\nexpiry = \"1h\"\ndelay_notice = \"4h\"\n[relay]\nroutes = { \"b c\" = \"h\" }\n",
+    ));
+    for line in [
+        "t.toml:5: mx.hops",
+        "t.toml:7: spool.retries",
+        "t.toml:9: spool.delay_notice",
+        "t.toml:11: relay.routes",
+    ] {
+        assert!(told.contains(line), "{line} in\n{told}");
+    }
+    assert_eq!(told.lines().count(), 4, "{told}");
+}
+
+#[test]
+fn a_wrong_value_is_told_once_and_no_rule_is_judged_by_what_stands_for_it() {
+    let told = errors(&with("[spool]\nexpiry = \"soon\"\ndelay_notice = \"9d\"\n[imapd]\nlisten = 3\n"));
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("t.toml:5: spool.expiry") && told.contains("t.toml:8: imapd.listen"), "{told}");
+}
+
+#[test]
+fn an_address_is_listened_on_once() {
+    let told = errors(&with(
+        "[mx]\nlisten = [\"127.0.0.1:25\", \"127.0.0.1:0\"]\n[submission]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:25\"]\n",
+    ));
+    assert_eq!(told, "t.toml:8: submission.listen_tls: 127.0.0.1:25 is listened on by mx.listen already");
+}
