@@ -203,6 +203,11 @@ impl<S: Store> SequencerHandle<S> {
         self.queue.push(command, Lane::Usual, None).map(drop).map_err(|(command, _)| command)
     }
 
+    /// [`SequencerHandle::submit_detached`] behind the bulk work that was submitted before.
+    pub fn submit_bulk_detached(&self, command: S::Command) -> Result<(), S::Command> {
+        self.queue.push(command, Lane::Bulk, None).map(drop).map_err(|(command, _)| command)
+    }
+
     /// What keeps the store from taking commands, if something does.
     pub fn failure(&self) -> Option<SequencerError> {
         self.queue.lanes.lock().failure()

@@ -122,9 +122,9 @@ impl Mailstore {
         Ok(commands)
     }
 
-    /// Submits what nobody waits for; a store that has failed does it when it is opened again.
-    pub(crate) fn submit_detached(&self, command: Command) {
-        drop(self.inner.handle.submit_detached(command));
+    /// Submits what nobody waits for, behind other bulk work; a store that has failed does it when it is opened again.
+    pub(crate) fn submit_bulk_detached(&self, command: Command) {
+        drop(self.inner.handle.submit_bulk_detached(command));
     }
 
     pub(crate) async fn submit(&self, command: Command) -> Result<Reply, MailstoreError> {

@@ -63,7 +63,8 @@ impl Transfer {
 impl Drop for Transfer {
     fn drop(&mut self) {
         if !self.committed {
-            self.store.submit_detached(Command::TransferAbort(self.id));
+            // Behind a piece or the commit that may still wait: an abort that came first would leave a commit of nothing.
+            self.store.submit_bulk_detached(Command::TransferAbort(self.id));
         }
     }
 }
@@ -90,10 +91,6 @@ mod tests {
 
     fn settings() -> MailstoreSettings {
         MailstoreSettings { account_mailboxes: Vec::new(), ..MailstoreSettings::in_memory("m") }
-    }
-
-    fn account(name: &str) -> AccountName {
-        AccountName::parse(&format!("{name}@example.org")).unwrap()
     }
 
     fn uids(numbers: impl IntoIterator<Item = u32>) -> UidSet {
@@ -246,9 +243,33 @@ mod tests {
             panic!("as a bug would have it");
         });
         assert!(dying.await.is_err());
-        // Any command comes behind the one that was submitted while the task died.
-        bench.store.mailbox_create(&crate::MailboxPath::inbox(&account("bob")), None).await.unwrap();
+        // Bulk work comes behind what was submitted while the task died.
+        let behind = TransferPlace { mailbox: bench.inbox, transfer: TransferId(0), index: 0 };
+        bench.store.submit_bulk(Command::TransferPlace(behind)).await.unwrap();
         assert_eq!(bench.store.body_references(body).unwrap(), 1);
+        bench.check();
+    }
+
+    #[tokio::test]
+    async fn a_transfer_that_is_let_go_while_its_commit_waits_is_there_as_a_whole() {
+        let bench = Bench::new().await;
+        for round in 1..=20 {
+            let transfer = Transfer::new(bench.store.clone()).unwrap();
+            bench.add(transfer.id, &[&[1, 2]]).await;
+            let (to, source) = (bench.inbox, uids(1..=2));
+            let commit = TransferCommit { transfer: transfer.id, to, source, bytes: 0 };
+            tokio::select! {
+                biased;
+                _ = bench.store.submit_bulk(Command::TransferCommit(commit)) => {}
+                () = std::future::ready(()) => {}
+            }
+            drop(transfer);
+            let behind = TransferPlace { mailbox: to, transfer: TransferId(0), index: 0 };
+            bench.store.submit_bulk(Command::TransferPlace(behind)).await.unwrap();
+            bench.forget();
+            assert_eq!(bench.store.status(to).await.unwrap().messages, 4 + 2 * round);
+            assert_eq!(bench.numbers().await.len() as u32, 4 + 2 * round);
+        }
         bench.check();
     }
 
