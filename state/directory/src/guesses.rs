@@ -76,8 +76,8 @@ impl Guesses {
 
     /// The attempt has succeeded.
     pub(crate) fn succeeded(&self, attempt: Attempt) {
-        let key = (attempt.address, attempt.account);
-        remember(&mut self.0.lock().known, key, Instant::now()).count = 0;
+        let (key, last) = ((attempt.address, attempt.account), Instant::now());
+        *remember(&mut self.0.lock().known, key, last) = Failures { count: 0, last };
     }
 
     /// The attempt was counted as failed before its end was known, and has succeeded.
@@ -197,6 +197,19 @@ mod tests {
         let start = Instant::now();
         let _turn = guesses.turn(home).await.expect("a turn");
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_signs_in_again_and_again_stays_known_when_others_come() {
+        let guesses = Guesses::default();
+        let home = guesses.attempt(address("198.51.100.1"), "ann");
+        guesses.succeeded(home);
+        for number in 0..limits::SIGN_INS_REMEMBERED_MAX {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            guesses.succeeded(home);
+            guesses.succeeded(guesses.attempt(address("192.0.2.1"), &format!("account {number}")));
+        }
+        assert!(guesses.0.lock().is_known(home));
     }
 
     #[tokio::test(start_paused = true)]
