@@ -15,7 +15,7 @@ help: ## this list
 run: ## build Tartan and start a trial system in the foreground: mail under DATA (./tartan-data), unprivileged ports
 	@.ci/packages run
 	@cargo build --release --package tartan
-	@exec cargo run --quiet --release --package tartan -- trial --data $(DATA) $(RUN_ARGS)
+	@exec cargo run --quiet --release --package tartan -- trial --data "$(DATA)" $(RUN_ARGS)
 
 lint: ## formatting, clippy with warnings as errors, the layers, the house rules
 	cargo fmt --all --check
