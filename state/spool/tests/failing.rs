@@ -163,13 +163,30 @@ async fn what_is_not_accepted_leaves_no_file() {
 async fn what_nobody_waits_for_any_more_leaves_no_file() {
     let disk = FaultDisk::new();
     let spool = open(&disk);
+    let bytes = 2 * 1_024 * 1_024;
+    let large = routed(&spool, SENDER, vec![route("a@example.org", "")], "x".repeat(bytes));
+    let begun = disk.operations();
+    drop(tokio::time::timeout(Duration::ZERO, spool.accept(large)).await.unwrap_err());
+    let written = begun + (bytes / limits::BODY_CHUNK_BYTES) as u64;
+    let gone = async {
+        while disk.operations() < written || !disk.list(Path::new("/spool/bodies")).unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the file is written, and then removed");
+    assert!(spool.list().is_empty() && spool.failure().is_none());
+}
+
+#[tokio::test]
+async fn what_comes_after_a_failure_is_refused_before_a_file_is_made() {
+    let disk = FaultDisk::new();
+    let spool = open(&disk);
     let large = routed(&spool, SENDER, vec![route("a@example.org", "")], "x".repeat(2 * 1_024 * 1_024));
-    let again = routed(&spool, SENDER, vec![route("a@example.org", "")], "x".repeat(2 * 1_024 * 1_024));
     let failing = routed(&spool, SENDER, vec![route("a@example.org", "")], "x\r\n");
     disk.fail_nth(1, ErrorKind::StorageFull);
     spool.accept(failing).await.unwrap_err();
     disk.heal();
+    let before = disk.operations();
     spool.accept(large).await.unwrap_err();
-    drop(tokio::time::timeout(Duration::ZERO, spool.accept(again)).await);
-    assert!(disk.list(Path::new("/spool/bodies")).unwrap().is_empty());
+    assert_eq!(disk.operations(), before);
 }
