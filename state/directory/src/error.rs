@@ -15,7 +15,7 @@ pub enum DirectoryError {
     #[error("domain {0} does not exist")]
     DomainUnknown(Domain),
     /// The domain has accounts or addresses.
-    #[error("domain {domain} still has {accounts} accounts and {addresses} addresses")]
+    #[error("domain {domain} is still in use: accounts {accounts}, other addresses {addresses}")]
     DomainInUse {
         /// The domain.
         domain: Domain,

@@ -170,7 +170,7 @@ fn refusals_name_what_is_in_the_way() {
         (Command::DomainDelete("b.example".parse().unwrap()), "domain b.example does not exist"),
         (
             Command::DomainDelete("a.example".parse().unwrap()),
-            "domain a.example still has 2 accounts and 1 addresses",
+            "domain a.example is still in use: accounts 2, other addresses 1",
         ),
         (
             Command::AccountAdd { name: "list@a.example".parse().unwrap(), admin: false, password: None },
