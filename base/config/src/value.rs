@@ -83,7 +83,7 @@ impl Value for NonZeroU32 {
     fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
         let Some(number) = found.get_ref().as_integer() else { return wrong_type(found) };
         let number = u32::from_str_radix(number.as_str(), number.radix()).ok().and_then(Self::new);
-        number.map_or_else(|| mistake(found, format!("not from 1 to {}", Self::MAX)), Ok)
+        number.map_or_else(|| mistake(found, format!("not a whole number from 1 to {}", Self::MAX)), Ok)
     }
 
     fn show(&self) -> String {
@@ -98,8 +98,10 @@ impl Value for u16 {
 
     fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
         let Some(number) = found.get_ref().as_integer() else { return wrong_type(found) };
-        Self::from_str_radix(number.as_str(), number.radix())
-            .or_else(|_| mistake(found, format!("{number} is not a port, from 0 to {}", Self::MAX)))
+        match Self::from_str_radix(number.as_str(), number.radix()) {
+            Ok(port) if port > 0 => Ok(port),
+            _ => mistake(found, format!("{number} is not a port, from 1 to {}", Self::MAX)),
+        }
     }
 
     fn show(&self) -> String {
