@@ -68,10 +68,12 @@ pub struct DsnRecipient {
     pub action: DsnAction,
     /// The enhanced status code (RFC 3463 2): `5.1.1`.
     pub status: String,
-    /// The host that said so.
+    /// The host that was asked.
     pub remote_mta: Option<String>,
-    /// What it said, code and text; or the reason in our words if no host was reached.
+    /// What it said, code and text; or the reason in our words.
     pub diagnostic: Option<String>,
+    /// Whether the diagnostic is that host's reply.
+    pub is_reply: bool,
     /// When it was last tried.
     pub last_attempt: Option<Timestamp>,
     /// Until when it is tried again, if it is.
@@ -231,7 +233,8 @@ fn part(out: &mut String, boundary: &str, kind: &str, content: &str) {
 impl DsnRecipient {
     fn text(&self, out: &mut String, utf8: bool) {
         if let Some(host) = &self.remote_mta {
-            let _ = write!(out, "    {} said:\r\n", clean(host, utf8));
+            let verb = if self.is_reply { " said" } else { "" };
+            let _ = write!(out, "    {}{verb}:\r\n", clean(host, utf8));
         }
         if let Some(diagnostic) = &self.diagnostic {
             // Long replies stay within what a line may hold (RFC 5322 2.1.1).
@@ -258,7 +261,8 @@ impl DsnRecipient {
             field(out, "Remote-MTA", &format!("dns; {host}"), utf8);
         }
         if let Some(diagnostic) = &self.diagnostic {
-            let kind = if self.remote_mta.is_some() { "smtp" } else { "x-tartan" };
+            // A diagnostic of the type smtp is a reply with its code (RFC 3464 2.3.6); our own words have a type of ours.
+            let kind = if self.is_reply { "smtp" } else { "x-tartan" };
             field(out, "Diagnostic-Code", &format!("{kind}; {diagnostic}"), utf8);
         }
         if let Some(time) = self.last_attempt {

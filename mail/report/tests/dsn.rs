@@ -23,6 +23,7 @@ fn recipient(text: &str, action: DsnAction) -> DsnRecipient {
         status: "5.1.1".into(),
         remote_mta: Some("mx.example.org".into()),
         diagnostic: Some("550 5.1.1 no such user".into()),
+        is_reply: true,
         last_attempt: Some(time(60)),
         will_retry_until: None,
     }
@@ -89,6 +90,18 @@ fn the_fields_say_what_is_known() {
     assert!(
         report.contains("<one@example.org>:\r\n    mx.example.org said:\r\n    550 5.1.1 no such user\r\n")
     );
+}
+
+#[test]
+fn our_own_words_are_not_told_as_a_reply_of_the_host() {
+    let mut failed = recipient("one@example.org", DsnAction::Failed);
+    failed.diagnostic = Some("4.4.1 connection refused".into());
+    failed.is_reply = false;
+    let report = build(&[failed], Original::Header(HEADER), &address("sender@example.com"));
+    let report = String::from_utf8(report).unwrap();
+    assert!(report.contains("Remote-MTA: dns; mx.example.org\r\n"), "{report}");
+    assert!(report.contains("Diagnostic-Code: x-tartan; 4.4.1 connection refused\r\n"), "{report}");
+    assert!(report.contains("    mx.example.org:\r\n    4.4.1 connection refused\r\n"), "{report}");
 }
 
 #[test]

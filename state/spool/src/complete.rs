@@ -134,11 +134,21 @@ impl Judge<'_> {
     }
 }
 
-/// The last reply with the reason why it is final now (RFC 3463 3.5: X.4.7, delivery time expired).
+/// The last reply with the reason why it is final now (RFC 3463 3.5: X.4.7, delivery time expired). It is ours, and so
+/// without a reply's code.
 fn expired(last: Diagnostic, after: Duration) -> Diagnostic {
-    let days = after.as_secs() as f64 / 86_400.0;
-    let text = format!("given up after {days:.1} days; last: {}", last.line());
-    Diagnostic { status: "5.4.7".into(), text, ..last }
+    let text = format!("given up after {}; last: {}", in_words(after), last.line());
+    Diagnostic { status: "5.4.7".into(), code: None, text, ..last }
+}
+
+/// A time in the largest unit that divides it, as configurations are written.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let found = units.iter().find(|(length, _)| seconds >= *length && seconds % length == 0);
+    let (length, unit) = *found.unwrap_or(&(1, "second"));
+    let count = seconds / length;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Diagnostic {

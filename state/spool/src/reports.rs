@@ -42,6 +42,7 @@ impl Reported {
             status: said.status.to_string(),
             remote_mta: said.remote.as_ref().map(ToString::to_string),
             diagnostic: Some(said.line()),
+            is_reply: said.remote.is_some() && said.code.is_some(),
             last_attempt: Some(now),
             will_retry_until: (action == DsnAction::Delayed).then_some(recipient.expires),
         };
