@@ -145,7 +145,7 @@ fn expired(last: Diagnostic, after: Duration) -> Diagnostic {
 fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
-    let found = units.iter().find(|(length, _)| seconds >= *length && seconds % length == 0);
+    let found = units.iter().find(|(length, _)| seconds >= *length && seconds.is_multiple_of(*length));
     let (length, unit) = *found.unwrap_or(&(1, "second"));
     let count = seconds / length;
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
