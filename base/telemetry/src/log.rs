@@ -1,5 +1,6 @@
 //! Structured logs on standard error.
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -65,8 +66,13 @@ pub fn log_filter_check(filter: &str) -> Result<(), LogError> {
 }
 
 fn filter_parse(filter: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::try_new(filter)
-        .map_err(|error| LogError::Filter { filter: filter.to_owned(), reason: error.to_string() })
+    let refused = |reason| LogError::Filter { filter: filter.to_owned(), reason };
+    // A word alone that is no level would be taken for a crate, and all else would fall silent.
+    let is_level = |part: &str| part.contains(['=', '[']) || part.trim().parse::<LevelFilter>().is_ok();
+    if let Some(part) = filter.split(',').find(|part| !is_level(part)) {
+        return Err(refused(format!("{part:?} is neither a level nor CRATE=LEVEL")));
+    }
+    EnvFilter::try_new(filter).map_err(|error| refused(error.to_string()))
 }
 
 /// Sets up logging for the whole process, to standard error. Called once.
@@ -93,5 +99,9 @@ mod tests {
         let error = filter_parse("relay=loud").expect_err("no such level");
         assert!(error.to_string().contains("relay=loud"));
         filter_parse("info,relay=debug").expect("a level and a crate's level");
+        filter_parse("info,[session]=trace").expect("the level of a span");
+        for lone in ["loud", "wran,relay=info"] {
+            assert!(filter_parse(lone).is_err(), "{lone:?}");
+        }
     }
 }
