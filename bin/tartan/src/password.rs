@@ -4,6 +4,7 @@ use crate::cli::PasswordArgs;
 use crate::error::CliError;
 use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, Stdin, Write};
+use tokio::task::JoinHandle;
 
 /// Characters that read alike (0 O, 1 l I) are left out.
 const ALPHABET: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -84,24 +85,37 @@ fn line_read(stdin: &Stdin) -> Result<String, CliError> {
     Ok(first_line(&line))
 }
 
-/// Turns the terminal's echo off until it is dropped.
+/// Turns the terminal's echo off until it is dropped, or the process is interrupted.
 struct EchoOff<'a> {
     stdin: &'a Stdin,
     before: Termios,
+    interrupted: JoinHandle<()>,
 }
+
+/// What a shell makes of a process that SIGINT ended.
+const EXIT_INTERRUPTED: i32 = 130;
 
 impl<'a> EchoOff<'a> {
     fn start(stdin: &'a Stdin) -> rustix::io::Result<Self> {
         let before = tcgetattr(stdin)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
+        let restored = before.clone();
+        let interrupted = tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &restored);
+                let _ = writeln!(io::stderr());
+                std::process::exit(EXIT_INTERRUPTED);
+            }
+        });
         tcsetattr(stdin, OptionalActions::Flush, &silent)?;
-        Ok(Self { stdin, before })
+        Ok(Self { stdin, before, interrupted })
     }
 }
 
 impl Drop for EchoOff<'_> {
     fn drop(&mut self) {
+        self.interrupted.abort();
         let _ = tcsetattr(self.stdin, OptionalActions::Flush, &self.before);
     }
 }
