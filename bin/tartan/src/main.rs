@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "tartan: {error}");
+            // The lines of a configuration's mistakes begin with file and line, as editors want them.
+            let by = if matches!(error, CliError::Config(_)) { "" } else { "tartan: " };
+            let _ = writeln!(std::io::stderr(), "{by}{error}");
             error.exit_code()
         }
     }

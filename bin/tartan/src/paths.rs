@@ -34,6 +34,10 @@ fn rules(config: &Config) -> Vec<(&'static str, &'static str, String)> {
             broken.push(("system", key, error.to_string()));
         }
     }
+    let kept_max = limits::STORED_MESSAGE_BYTES_MAX - limits::TRACE_BYTES_MAX;
+    if config.limits.message_size.0 > kept_max {
+        broken.push(("limits", "message_size", format!("the mail store keeps at most {kept_max} bytes")));
+    }
     if let Err(error) = telemetry::log_filter_check(&config.log.filter) {
         broken.push(("log", "filter", error.to_string()));
     }

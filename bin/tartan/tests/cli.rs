@@ -59,6 +59,7 @@ fn every_mistake_of_a_configuration_is_printed_with_its_line() {
     {
         assert!(told.contains(expected), "{told}");
     }
+    assert!(told.lines().all(|line| line.starts_with(file)), "{told}");
     let output = tartan(&["config", "check", file, "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(json["errors"][0]["line"], 4);
