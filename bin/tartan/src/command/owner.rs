@@ -32,7 +32,11 @@ impl Owner {
         let paths = DataPaths::new(&config.system.data);
         match AdminClient::connect(&paths.admin_socket()).await {
             Ok(client) => Ok(Self { client, opened: AdminHandles::default() }),
-            Err(AdminError::Unreachable { source, .. }) if is_absent(&source) && needs != Needs::Process => {
+            Err(AdminError::Unreachable { source, path }) if is_absent(&source) => {
+                if needs == Needs::Process {
+                    let path = path.display();
+                    return Err(CliError::Unreachable(format!("no system runs: nobody answers at {path}")));
+                }
                 let opened = open(config, &paths, needs).await?;
                 Ok(Self { client: AdminClient::local(opened.clone()), opened })
             }
@@ -96,7 +100,7 @@ fn status_shown(status: &ProcessStatus) -> String {
     }
     if let Some(spool) = &status.spool {
         text += &format!(
-            "spool: {} messages of {} bytes, {} held; recipients: {} queued, {} deferred, {} being tried\n",
+            "spool: messages {}, bytes {}, held {}; recipients: queued {}, deferred {}, being tried {}\n",
             spool.messages, spool.bytes, spool.held, spool.queued, spool.deferred, spool.claimed
         );
     }

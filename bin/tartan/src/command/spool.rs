@@ -100,13 +100,15 @@ fn message_shown(message: &Shown) -> String {
     if message.strikes > 0 {
         text += &format!("strikes     {}\n", message.strikes);
     }
-    text.extend(message.recipients.iter().map(recipient_shown));
+    text.extend(message.recipients.iter().map(|one| recipient_shown(one, message.held.is_some())));
     text
 }
 
-fn recipient_shown(recipient: &RecipientShown) -> String {
+/// What is held has no next attempt.
+fn recipient_shown(recipient: &RecipientShown, held: bool) -> String {
     let rewritten = recipient.rewritten.as_ref().map(|address| format!(" as {address}")).unwrap_or_default();
-    let next = recipient.next.map(|time| format!(", next {} UTC", time_shown(time))).unwrap_or_default();
+    let next = recipient.next.filter(|_| !held);
+    let next = next.map(|time| format!(", next {} UTC", time_shown(time))).unwrap_or_default();
     let last = recipient.last.as_ref().map(|last| format!("\n            {}", heard(last)));
     let last = last.unwrap_or_default();
     format!(

@@ -5,6 +5,7 @@ use crate::error::CliError;
 use config::{Config, Role};
 use net::{ConnectionLimits, Listener, ListenerSettings, NetError, TlsAcceptor, TlsStore};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
@@ -101,9 +102,13 @@ impl Bound {
 
 /// What to change where an address cannot be had.
 fn unbound(option: &str, error: &NetError) -> CliError {
-    CliError::Failed(format!(
-        "{option}: {error}\nGive another address there, or end what listens on this one."
-    ))
+    let denied =
+        matches!(error, NetError::Bind { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+    let advice = match denied {
+        true => "Ports below 1024 need root or CAP_NET_BIND_SERVICE.",
+        false => "Give this option another address, or end what listens on this one.",
+    };
+    CliError::Failed(format!("{option}: {error}\n{advice}"))
 }
 
 fn wanted(config: &Config, role: Role) -> Vec<Wanted<'_>> {

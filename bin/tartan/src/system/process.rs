@@ -45,7 +45,10 @@ impl RunningProcess {
         match self.reload() {
             Ok(report) => {
                 let (applied, restart) = (report.applied.join(", "), report.restart.join(", "));
-                tracing::info!(applied, "reloaded: certificates and changed options");
+                match applied.is_empty() {
+                    true => tracing::info!("certificates read again, no option to apply"),
+                    false => tracing::info!(applied, "certificates read again, changed options applied"),
+                }
                 if !restart.is_empty() {
                     tracing::warn!(restart, "changed options that wait for a restart");
                 }
