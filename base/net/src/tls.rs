@@ -61,7 +61,7 @@ impl TlsStore {
     /// Reads all files again. Handshakes from now on use what was read; sessions go on.
     ///
     /// # Errors
-    /// As [`TlsStore::open`]; the certificates in use stay in use.
+    /// As [`TlsStore::open`], the first; a certificate that cannot be read stays in use as it was, the others are renewed.
     pub fn reload(&self) -> Result<(), NetError> {
         self.certificates.reload()
     }
@@ -102,16 +102,23 @@ fn reload_logged(certificates: Arc<Certificates>) -> impl Fn() + Send + 'static 
         metrics::counter!("tartan_net_certificate_reloads_total", "result" => result).increment(1);
         match reloaded {
             Ok(()) => tracing::info!("certificates reloaded"),
-            Err(error) => tracing::error!(%error, "certificates not reloaded, the old ones stay in use"),
+            Err(error) => tracing::error!(%error, "a certificate is not reloaded, the old one stays in use"),
         }
     }
 }
 
 impl Certificates {
     fn reload(&self) -> Result<(), NetError> {
-        let loaded = load_all(&self.files.load())?;
+        let mut loaded = Vec::clone(&self.loaded.load());
+        let mut result = Ok(());
+        for (files, certified) in self.files.load().iter().zip(&mut loaded) {
+            match files.load() {
+                Ok(read) => *certified = read,
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
         self.loaded.store(Arc::new(loaded));
-        Ok(())
+        result
     }
 
     /// The first certificate that is valid for `name`; the first of all where none is.

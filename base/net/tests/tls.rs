@@ -156,6 +156,20 @@ async fn a_half_renewed_pair_leaves_the_old_certificate_in_use() {
 }
 
 #[tokio::test]
+async fn a_broken_certificate_does_not_keep_the_others_from_being_renewed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [broken, kept] = ["other.test", "one.test"].map(|name| certificate(dir.path(), name));
+    let store = TlsStore::open(vec![broken.clone(), kept.clone()]).expect("usable");
+    fs::write(&broken.chain, "not a certificate").expect("written");
+    let renewed = certificate(&dir.path().join("renewed"), "one.test");
+    let trusts_renewed = verified(&renewed);
+    fs::rename(&renewed.key, &kept.key).expect("moved");
+    fs::rename(&renewed.chain, &kept.chain).expect("moved");
+    store.reload().expect_err("one is unusable");
+    shake_once(&store, &trusts_renewed).await.expect("the new one is in use");
+}
+
+#[tokio::test]
 async fn a_self_signed_certificate_is_made_once_and_its_key_is_private() {
     let dir = tempfile::tempdir().expect("a directory");
     let names = ["one.test".to_owned(), "127.0.0.1".to_owned()];
