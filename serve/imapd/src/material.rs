@@ -38,13 +38,14 @@ impl Needs {
         })
     }
 
+    /// What a message of that size takes of the memory that messages read [`together`] have.
+    pub(crate) fn weight(self, size: u64) -> u64 {
+        if self.parts { size } else { 0 }
+    }
+
     /// The rendered forms of several messages, in their order: none where they are not needed, or not all
     /// readable.
-    pub(crate) async fn rendered_of(
-        self,
-        store: &Mailstore,
-        bodies: &[BodyId],
-    ) -> Vec<Option<Arc<Rendered>>> {
+    async fn rendered_of(self, store: &Mailstore, bodies: &[BodyId]) -> Vec<Option<Arc<Rendered>>> {
         if !self.rendered {
             return vec![None; bodies.len()];
         }
@@ -53,6 +54,27 @@ impl Needs {
             Err(_) => vec![None; bodies.len()],
         }
     }
+
+    /// The bodies of several messages, in the same way.
+    async fn parts_of(self, store: &Mailstore, bodies: &[BodyId]) -> Vec<Option<Parts>> {
+        if self.parts
+            && let Ok(read) = store.body_many(bodies).await
+        {
+            return read.into_iter().map(|(structure, body)| Some(Parts { structure, body })).collect();
+        }
+        bodies.iter().map(|_| None).collect()
+    }
+}
+
+/// How many of the first messages are read together, given the sizes of all: at least one, and no more than may be
+/// in memory.
+pub(crate) fn together(sizes: impl Iterator<Item = u64>) -> usize {
+    let mut bytes: u64 = 0;
+    let fit = sizes.take_while(|size| {
+        bytes = bytes.saturating_add(*size);
+        bytes <= limits::BODY_MEMORY_BYTES_MAX as u64
+    });
+    fit.count().max(1)
 }
 
 /// The header of the message itself is kept beside the envelope; every other section is in the body.
@@ -79,12 +101,28 @@ struct Parts {
 }
 
 impl Material {
-    /// Loads what is needed; `rendered` is what is at hand already.
-    pub(crate) async fn load(
+    /// Loads what is needed of several messages, which are few enough to be read [`together`]; each by itself where
+    /// not all can be read.
+    pub(crate) async fn load_many(
+        store: &Mailstore,
+        bodies: &[BodyId],
+        needs: Needs,
+    ) -> Vec<Result<Self, MailstoreError>> {
+        let (rendered, parts) = (needs.rendered_of(store, bodies).await, needs.parts_of(store, bodies).await);
+        let mut loaded = Vec::with_capacity(bodies.len());
+        for ((body, rendered), parts) in bodies.iter().zip(rendered).zip(parts) {
+            loaded.push(Self::load(store, *body, needs, rendered, parts).await);
+        }
+        loaded
+    }
+
+    /// Loads what is needed; `rendered` and `parts` are what is at hand already.
+    async fn load(
         store: &Mailstore,
         body: BodyId,
         needs: Needs,
         rendered: Option<Arc<Rendered>>,
+        parts: Option<Parts>,
     ) -> Result<Self, MailstoreError> {
         let rendered = match rendered {
             Some(rendered) => rendered,
@@ -93,9 +131,9 @@ impl Material {
         };
         // A header that fills all the room that is kept for it may go on in the body.
         let header_cut = rendered.header.len() >= limits::HEADER_BYTES_MAX;
-        let parts = match needs.parts || header_cut {
+        let parts = match parts.is_none() && (needs.parts || header_cut) {
             true => Some(Parts { structure: store.structure(body).await?, body: store.body(body).await? }),
-            false => None,
+            false => parts,
         };
         Ok(Self { rendered, parts })
     }
@@ -187,4 +225,18 @@ fn in_memory(bytes: Bytes, window: Option<Partial>) -> SectionData<Body> {
     let from = bytes.len().min(origin as usize);
     let until = bytes.len().min(from.saturating_add(octets as usize));
     SectionData::Bytes(bytes.slice(from..until))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::together;
+
+    #[test]
+    fn messages_are_read_together_as_far_as_they_fit_in_memory() {
+        let max = limits::BODY_MEMORY_BYTES_MAX as u64;
+        assert_eq!(together([100; 32].into_iter()), 32);
+        assert_eq!(together([max - 1, 1, 1].into_iter()), 2);
+        assert_eq!(together([max + 1, 1].into_iter()), 1);
+        assert_eq!(together([u64::MAX, u64::MAX].into_iter()), 1);
+    }
 }

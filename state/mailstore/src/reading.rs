@@ -103,6 +103,14 @@ impl Mailstore {
         self.blocking(move |inner| inner.bodies.body(body)).await
     }
 
+    /// Several messages with where their parts are, in the order asked for; much cheaper than one at a time. They are
+    /// all in memory at once, but for large ones, so the caller asks for no more than fit.
+    pub async fn body_many(&self, bodies: &[BodyId]) -> Result<Vec<(Arc<Structure>, Body)>, MailstoreError> {
+        let bodies = bodies.to_vec();
+        let read = |inner: &Inner, body| Ok((inner.presented(body)?.structure, inner.bodies.body(body)?));
+        self.blocking(move |inner| bodies.iter().map(|body| read(inner, *body)).collect()).await
+    }
+
     async fn presented(&self, body: BodyId) -> Result<Presented, MailstoreError> {
         match self.inner.bodies.cached(body) {
             Some(presented) => Ok(presented),

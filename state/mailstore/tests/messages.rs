@@ -45,6 +45,30 @@ async fn what_fetch_shows_is_the_same_after_a_restart() {
     assert_eq!(*rendered[1], message::scan(message("two").as_bytes()).rendered);
 }
 
+#[tokio::test]
+async fn many_bodies_come_in_the_order_asked_for_and_one_unknown_fails_all() {
+    let mut bench = Bench::new().await;
+    for name in ["one", "two", "three"] {
+        bench.append(name).await;
+    }
+    bench.reopen();
+    let snapshot = bench.store.snapshot(bench.inbox).await.unwrap();
+    let mut asked: Vec<_> = snapshot.rows().map(|row| row.body).collect();
+    asked.reverse();
+    let many = bench.store.body_many(&asked).await.unwrap();
+    for ((structure, body), name) in many.iter().zip(["three", "two", "one"]) {
+        assert_eq!(body.read_all().unwrap(), message(name).as_bytes());
+        assert_eq!(structure.octets(), body.len());
+    }
+    let other = Bench::new().await;
+    for number in 0..9 {
+        other.append(&number.to_string()).await;
+    }
+    let elsewhere = other.store.snapshot(other.inbox).await.unwrap();
+    asked.extend(elsewhere.row(9).map(|row| row.body));
+    assert!(matches!(bench.store.body_many(&asked).await, Err(MailstoreError::BodyUnknown)));
+}
+
 fn rows(snapshot: &mailstore::MailboxSnapshot) -> Vec<mailstore::MessageRow<'_>> {
     snapshot.rows().collect()
 }

@@ -11,7 +11,7 @@ use mailstore::{
 };
 
 use crate::channel::Channel;
-use crate::material::{Material, Needs};
+use crate::material::{Material, Needs, together};
 use crate::pace::Pace;
 use crate::refusal::{Done, Outcome, Refusal};
 use crate::report::{flags_shown, report_keywords};
@@ -115,12 +115,17 @@ async fn write_batch(
     let rows: Vec<(u32, MessageRow<'_>)> =
         batch.iter().filter_map(|message| Some((message.seq, row_of(snapshot, message)?))).collect();
     tally.missing |= rows.len() < batch.len();
-    let bodies: Vec<_> = rows.iter().map(|(_, row)| row.body).collect();
-    let rendered = plan.needs.rendered_of(store, &bodies).await;
-    for ((seq, row), rendered) in rows.iter().zip(rendered) {
-        match Material::load(store, row.body, plan.needs, rendered).await {
-            Ok(material) => write_message(out, selected, plan, *seq, row, &material).await?,
-            Err(error) => tally.damaged |= is_damage(&error)?,
+    let mut rest = rows.as_slice();
+    while !rest.is_empty() {
+        let (group, later) = rest.split_at(together(rest.iter().map(|(_, row)| plan.needs.weight(row.size))));
+        rest = later;
+        let bodies: Vec<_> = group.iter().map(|(_, row)| row.body).collect();
+        let loaded = Material::load_many(store, &bodies, plan.needs).await;
+        for ((seq, row), material) in group.iter().zip(loaded) {
+            match material {
+                Ok(material) => write_message(out, selected, plan, *seq, row, &material).await?,
+                Err(error) => tally.damaged |= is_damage(&error)?,
+            }
         }
     }
     Ok(())

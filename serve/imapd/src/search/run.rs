@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use disk::Body;
 use mailstore::{BodyId, MailboxSnapshot, Mailstore, MailstoreError, MessageRow, Uid};
-use message::Rendered;
+use message::{Rendered, Structure};
 
 use super::header::Header;
 use super::pool::SearchPool;
@@ -11,6 +12,7 @@ use super::program::{Candidate, Program};
 use super::text::Found;
 use super::watch::Watch;
 use crate::cmd::fetch::is_damage;
+use crate::material::together;
 use crate::selected::{RecentUids, Selected};
 use crate::uids::Numbered;
 
@@ -75,6 +77,9 @@ impl Searched {
 /// A message whose row was not enough, and its header.
 type Opened = (Numbered, Arc<Rendered>);
 
+/// A message's body, and where its parts are.
+type Parsed = (Arc<Structure>, Body);
+
 struct Search<'s> {
     searched: Arc<Searched>,
     store: &'s Mailstore,
@@ -101,12 +106,16 @@ impl Search<'_> {
 
     /// Looks into messages: first into the headers of all, then into the bodies that are left.
     async fn read(&self, undecided: Vec<Numbered>, hits: &mut Hits) -> Result<(), MailstoreError> {
+        let mut left = Vec::new();
         for (opened, holds) in self.by_header(undecided).await? {
-            let holds = match holds {
-                Some(holds) => holds,
-                None => readable(self.by_body(&opened).await)?.unwrap_or(false),
-            };
-            hits.messages.extend(holds.then_some(opened.0));
+            match holds {
+                Some(holds) => hits.messages.extend(holds.then_some(opened.0)),
+                None => left.push(opened),
+            }
+        }
+        while !left.is_empty() {
+            let later = left.split_off(together(left.iter().map(|(message, _)| self.size_of(*message))));
+            hits.messages.extend(self.by_body(std::mem::replace(&mut left, later)).await?);
         }
         Ok(())
     }
@@ -148,19 +157,42 @@ impl Search<'_> {
         self.searched.row(message).map(|row| row.body)
     }
 
-    async fn by_body(&self, (message, rendered): &Opened) -> Result<bool, MailstoreError> {
-        let Some(id) = self.body_of(*message) else { return Ok(false) };
+    fn size_of(&self, message: Numbered) -> u64 {
+        self.searched.row(message).map_or(0, |row| row.size)
+    }
+
+    /// The messages that pass, of those that are few enough to be read together.
+    async fn by_body(&self, opened: Vec<Opened>) -> Result<Vec<Numbered>, MailstoreError> {
         let turn = self.pool.turn().await;
-        let (structure, body) = (self.store.structure(id).await?, self.store.body(id).await?);
-        let (message, rendered, searched) = (*message, rendered.clone(), self.searched.clone());
+        let (read, searched) = (self.bodies(opened).await?, self.searched.clone());
         let watch = Watch::default();
         let watched = watch.watched();
-        let work = move || -> std::io::Result<bool> {
-            let found = Found::in_body(searched.program.needles(), &body, &structure, &watched)?;
-            let header = searched.header(&rendered);
-            Ok(searched.holds(message, Some(&header), Some(&found)).unwrap_or(false))
+        let work = move || -> std::io::Result<Vec<Numbered>> {
+            let mut passed = Vec::new();
+            for ((message, rendered), (structure, body)) in read.into_iter().take_while(|_| watched.is_on()) {
+                let found = Found::in_body(searched.program.needles(), &body, &structure, &watched)?;
+                let header = searched.header(&rendered);
+                let holds = searched.holds(message, Some(&header), Some(&found)).unwrap_or(false);
+                passed.extend(holds.then_some(message));
+            }
+            Ok(passed)
         };
         Ok(turn.run(work).await??)
+    }
+
+    /// Their bodies, read together; one by one where one of them cannot be read.
+    async fn bodies(&self, opened: Vec<Opened>) -> Result<Vec<(Opened, Parsed)>, MailstoreError> {
+        let located = opened.into_iter().filter_map(|opened| Some((self.body_of(opened.0)?, opened)));
+        let (bodies, opened): (Vec<BodyId>, Vec<Opened>) = located.unzip();
+        if let Some(all) = readable(self.store.body_many(&bodies).await)? {
+            return Ok(opened.into_iter().zip(all).collect());
+        }
+        let mut read = Vec::new();
+        for (opened, body) in opened.into_iter().zip(bodies) {
+            let one = readable(self.store.body_many(&[body]).await)?;
+            read.extend(one.into_iter().flatten().map(|parsed| (opened.clone(), parsed)));
+        }
+        Ok(read)
     }
 }
 
