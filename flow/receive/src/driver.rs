@@ -164,7 +164,10 @@ impl<R: Role> Driver<R> {
         if self.machine.in_content() {
             tracing::info!(%error, "connection lost within a message");
         }
-        error.fault().log("session", error);
+        // A stop that was asked for is nobody's fault.
+        if !matches!(error, NetError::Stopping) {
+            error.fault().log("session", error);
+        }
         match error {
             NetError::Timeout(_) => self.machine.close(Refusal::new(421, (4, 4, 2), "Timed out")),
             NetError::Stopping => self.machine.close(Refusal::new(421, (4, 3, 2), "Shutting down")),
