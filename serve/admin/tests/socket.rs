@@ -85,7 +85,7 @@ async fn exercise(client: &AdminClient) {
     client.address_delete(&info).await.expect("deleted");
     assert!(refusal(client.address_delete(&info).await).contains("does not exist"));
 
-    assert!(refusal(client.domain_delete(&domain()).await).contains("1 account"));
+    assert!(refusal(client.domain_delete(&domain()).await).contains("accounts 1"));
     client.account_delete(&account("o-neil")).await.expect("deleted");
     client.domain_delete(&domain()).await.expect("deleted");
     assert!(client.domain_list().await.expect("listed").is_empty());
