@@ -3,6 +3,9 @@
 //!
 //! What several tests do with a trial stands here; the tests are in `tests/`, one file a program.
 
+pub mod metrics;
+pub mod settings;
+
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;

@@ -43,7 +43,7 @@ fn text(serial: u64, size: usize) -> String {
 }
 
 /// FNV-1a: enough to tell a torn or mixed text from a whole one.
-fn checksum(bytes: &[u8]) -> u64 {
+pub fn checksum(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
