@@ -74,6 +74,14 @@ impl Listener {
         Ok(Self { socket, address, settings, refusals: Mutex::default() })
     }
 
+    /// Takes over a socket that listens already, as a service manager hands it in.
+    pub fn from_socket(socket: std::net::TcpListener, settings: ListenerSettings) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address, settings, refusals: Mutex::default() })
+    }
+
     /// The address that is listened on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address

@@ -7,6 +7,7 @@
 mod cli;
 mod command;
 mod error;
+mod notify;
 mod password;
 mod paths;
 mod print;
@@ -46,13 +47,16 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let roles = roles::roles(&paths::config_load(&config)?);
             printer.print(&roles, |roles| roles::shown(roles))
         }
+        Command::Serve => {
+            let activation = system::Activation::take()?;
+            runtime()?.block_on(system::serve(&config, activation))
+        }
         command => runtime()?.block_on(run_async(command, &config, &printer)),
     }
 }
 
 async fn run_async(command: Command, config: &std::path::Path, printer: &Printer) -> Result<(), CliError> {
     match command {
-        Command::Serve => system::serve(config).await,
         Command::Trial(args) => trial::run(&args, printer).await,
         other => command::run(other, config, printer).await,
     }

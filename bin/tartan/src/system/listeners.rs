@@ -1,11 +1,12 @@
 //! The listeners, bound before anything else is opened.
 
+use super::activation::{Activation, Origin};
 use super::has;
 use crate::error::CliError;
 use config::{Config, Role};
 use net::{ConnectionLimits, Listener, ListenerSettings, NetError, TlsAcceptor, TlsStore};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
@@ -16,6 +17,7 @@ const IMAP_REFUSAL: &[u8] = b"* BYE Too many connections, try again later\r\n";
 
 /// Every listener of the process, until a role takes its own.
 pub struct Bound {
+    activation: Activation,
     roles: BTreeMap<Role, Vec<Listener>>,
     metrics: Vec<TcpListener>,
     names: BTreeMap<String, String>,
@@ -30,9 +32,10 @@ struct Wanted<'a> {
 }
 
 impl Bound {
-    /// Binds all that the configuration wants for its roles.
-    pub async fn bind(config: &Config, tls: &TlsStore) -> Result<Self, CliError> {
-        let mut bound = Self { roles: BTreeMap::new(), metrics: Vec::new(), names: BTreeMap::new() };
+    /// Binds all that the configuration wants for its roles, but for what `activation` has.
+    pub async fn bind(config: &Config, tls: &TlsStore, activation: Activation) -> Result<Self, CliError> {
+        let (roles, names) = (BTreeMap::new(), BTreeMap::new());
+        let mut bound = Self { activation, roles, metrics: Vec::new(), names };
         for role in Role::ALL.iter().copied().filter(|role| has(config, *role)) {
             let limits = ConnectionLimits::new(
                 config.limits.connections.get() as usize,
@@ -42,9 +45,8 @@ impl Bound {
                 bound.role(role, wanted, &limits, tls.acceptor()).await?;
             }
         }
-        for address in &config.metrics.listen {
-            bound.metrics(*address).await?;
-        }
+        bound.metrics(&config.metrics.listen).await?;
+        bound.activation.end()?;
         Ok(bound)
     }
 
@@ -58,21 +60,33 @@ impl Bound {
         let refusal = if role == Role::Imapd { IMAP_REFUSAL } else { SMTP_REFUSAL };
         let tls = implicit.then_some(acceptor);
         let settings = ListenerSettings { name, tls, limits: limits.clone(), refusal };
-        for address in addresses {
-            let listener = Listener::bind(*address, settings.clone()).await;
-            let listener = listener.map_err(|error| unbound(option, &error))?;
+        for origin in self.activation.origins(name, addresses) {
+            let settings = settings.clone();
+            let listener = match origin {
+                Origin::Given(socket) => Listener::from_socket(socket, settings).map_err(CliError::failed)?,
+                Origin::Bind(address) => {
+                    Listener::bind(address, settings).await.map_err(|error| unbound(option, &error))?
+                }
+            };
             self.named(name, listener.local_addr());
             self.roles.entry(role).or_default().push(listener);
         }
         Ok(())
     }
 
-    async fn metrics(&mut self, address: SocketAddr) -> Result<(), CliError> {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| NetError::Bind { address, source });
-        let listener = listener.map_err(|error| unbound("metrics.listen", &error))?;
-        self.named("metrics", address);
-        self.metrics.push(listener);
+    async fn metrics(&mut self, addresses: &[SocketAddr]) -> Result<(), CliError> {
+        for origin in self.activation.origins("metrics", addresses) {
+            let listener = match origin {
+                Origin::Given(socket) => taken_over(socket).map_err(CliError::failed)?,
+                Origin::Bind(address) => {
+                    let bound = TcpListener::bind(address).await;
+                    let bound = bound.map_err(|source| NetError::Bind { address, source });
+                    bound.map_err(|error| unbound("metrics.listen", &error))?
+                }
+            };
+            self.named("metrics", listener.local_addr().map_err(CliError::failed)?);
+            self.metrics.push(listener);
+        }
         Ok(())
     }
 
@@ -98,6 +112,11 @@ impl Bound {
     pub fn metrics_take(&mut self) -> Vec<TcpListener> {
         std::mem::take(&mut self.metrics)
     }
+}
+
+fn taken_over(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// What to change where an address cannot be had.

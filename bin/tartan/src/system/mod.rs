@@ -1,5 +1,6 @@
 //! The running system: what is opened, who gets which handle, and how it all starts and stops.
 
+mod activation;
 mod listeners;
 mod process;
 mod roles;
@@ -8,6 +9,7 @@ mod stores;
 mod supervise;
 
 use crate::error::CliError;
+use crate::notify;
 use crate::paths::{DataPaths, config_load};
 use ::config::{Config, LogStyle, Role};
 use admin::{AdminClient, AdminHandles, AdminSocket, Process};
@@ -21,12 +23,16 @@ use stores::Stores;
 use supervise::Tasks;
 use telemetry::{LogFormat, LogHandle, LogSettings, Readiness};
 
+pub use activation::Activation;
 pub use stores::{directory_open, mail_open, spool_open};
 
 /// `tartan serve`: runs the system until it is told to stop.
-pub async fn serve(file: &Path) -> Result<(), CliError> {
-    let config = config_load(file)?;
-    let system = System::start(config, file).await?;
+pub async fn serve(file: &Path, activation: Activation) -> Result<(), CliError> {
+    served(file, activation).await.inspect_err(|error| notify::status(&error.to_string()))
+}
+
+async fn served(file: &Path, activation: Activation) -> Result<(), CliError> {
+    let system = System::start(config_load(file)?, file, activation).await?;
     system.run().await
 }
 
@@ -40,7 +46,7 @@ pub struct System {
 
 impl System {
     /// Opens listeners, then state, then starts each role of `config`, which was read from `file`.
-    pub async fn start(config: Config, file: &Path) -> Result<Self, CliError> {
+    pub async fn start(config: Config, file: &Path, activation: Activation) -> Result<Self, CliError> {
         let mut tasks = Tasks::new()?;
         let logs = logs_start(&config)?;
         let metrics = telemetry::metrics_init().map_err(CliError::failed)?;
@@ -49,7 +55,8 @@ impl System {
         paths.create()?;
         not_running(&paths).await?;
         let tls = tls_open(&config, &paths)?;
-        let mut bound = Bound::bind(&config, &tls).await?;
+        let mut bound = Bound::bind(&config, &tls, activation).await?;
+        notify::status("reading what the last process left");
         let stores = Stores::open(&config, &paths).await?;
 
         let readiness = Readiness::new();
@@ -82,6 +89,7 @@ impl System {
         drop(handles);
         let roles = process.status().roles;
         tracing::info!(roles = roles.trim_end().replace('\n', ", "), "ready");
+        notify::ready(&roles);
         let ended = tasks.run(&process).await;
         let stopped = stores.stop().await;
         tracing::info!("stopped");

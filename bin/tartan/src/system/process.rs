@@ -2,6 +2,7 @@
 
 use super::certificate_files;
 use crate::error::CliError;
+use crate::notify;
 use crate::paths::{DataPaths, config_load};
 use admin::{Process, ProcessStatus, ReloadReport};
 use config::{Change, Config, Reload};
@@ -40,21 +41,8 @@ impl RunningProcess {
         Self { file, config, tls, logs, readiness, listeners, started: Instant::now() }
     }
 
-    /// A reload by a signal: all that comes of it is logged.
-    pub fn reload_logged(&self) {
-        match self.reload() {
-            Ok(report) => {
-                let (applied, restart) = (report.applied.join(", "), report.restart.join(", "));
-                match applied.is_empty() {
-                    true => tracing::info!("certificates read again, no option to apply"),
-                    false => tracing::info!(applied, "certificates read again, changed options applied"),
-                }
-                if !restart.is_empty() {
-                    tracing::warn!(restart, "changed options that wait for a restart");
-                }
-            }
-            Err(error) => tracing::error!(error, "not reloaded, all stays as it was"),
-        }
+    fn read_again(&self) -> Result<ReloadReport, CliError> {
+        self.apply(&config_load(&self.file)?)
     }
 
     fn apply(&self, new: &Config) -> Result<ReloadReport, CliError> {
@@ -80,6 +68,22 @@ fn report(changes: Vec<Change>) -> ReloadReport {
     }
 }
 
+fn log(result: &Result<ReloadReport, String>) {
+    match result {
+        Ok(ReloadReport { applied, restart }) => {
+            let (applied, restart) = (applied.join(", "), restart.join(", "));
+            match applied.is_empty() {
+                true => tracing::info!("certificates read again, no option to apply"),
+                false => tracing::info!(applied, "certificates read again, changed options applied"),
+            }
+            if !restart.is_empty() {
+                tracing::warn!(restart, "changed options that wait for a restart");
+            }
+        }
+        Err(error) => tracing::error!(error, "not reloaded, all stays as it was"),
+    }
+}
+
 impl Process for RunningProcess {
     fn status(&self) -> ProcessStatus {
         ProcessStatus {
@@ -92,8 +96,13 @@ impl Process for RunningProcess {
         }
     }
 
+    /// By a signal or the admin API: all that comes of it is logged, and told to the service manager.
     fn reload(&self) -> Result<ReloadReport, String> {
-        let new = config_load(&self.file).map_err(|error| error.to_string())?;
-        self.apply(&new).map_err(|error| error.to_string())
+        notify::reloading();
+        let result = self.read_again().map_err(|error| error.to_string());
+        log(&result);
+        let refused = result.as_ref().err().map(|error| format!("not reloaded: {error}; "));
+        notify::ready(&(refused.unwrap_or_default() + &self.readiness.report()));
+        result
     }
 }

@@ -3,6 +3,7 @@
 use super::supervise::Tasks;
 use super::{has, settings};
 use crate::error::CliError;
+use crate::notify;
 use crate::paths::{DataPaths, directory_create};
 use address::Domain;
 use admin::{AdminHandles, Process};
@@ -102,6 +103,7 @@ impl Watch<'_> {
                 return Err(why);
             }
             tracing::error!(store = name, why, "read-only until an operator has decided");
+            notify::status(&readiness.report());
             shutdown.asked().await;
             Ok(())
         });

@@ -2,9 +2,9 @@
 
 use super::process::RunningProcess;
 use crate::error::CliError;
-use admin::{AdminHandles, AdminSocket};
+use crate::notify::{self, Watchdog};
+use admin::{AdminHandles, AdminSocket, Process};
 use net::Shutdown;
-use sd_notify::NotifyState;
 use std::time::Duration;
 use telemetry::{MetricsHandle, Readiness};
 use tokio::net::TcpListener;
@@ -64,13 +64,14 @@ impl Tasks {
 
     /// Runs until SIGTERM, SIGINT or the failure of a task; then stops all tasks.
     pub async fn run(mut self, process: &RunningProcess) -> Result<(), CliError> {
-        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        let mut watchdog = Watchdog::new();
         let ended = loop {
             tokio::select! {
                 told = self.signals.next() => match told {
                     Told::Stop => break Ok(()),
-                    Told::Reload => process.reload_logged(),
+                    Told::Reload => drop(process.reload()),
                 },
+                () = watchdog.due() => Watchdog::alive(),
                 Some(ended) = self.running.join_next() => break Err(failure(ended)),
             }
         };
@@ -84,7 +85,7 @@ impl Tasks {
     /// Asks everyone to stop and waits, up to a limit or a second signal.
     async fn stop(&mut self) {
         tracing::info!("stopping: listeners are closed, sessions may finish what they are at");
-        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        notify::stopping("sessions may finish what they are at");
         self.shutdown.ask();
         let all_ended = async { while self.running.join_next().await.is_some() {} };
         tokio::select! {

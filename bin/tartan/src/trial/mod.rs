@@ -16,7 +16,7 @@ use crate::cli::TrialArgs;
 use crate::error::CliError;
 use crate::paths::{DataPaths, config_load, directory_create};
 use crate::print::Printer;
-use crate::system::{System, certificate_files};
+use crate::system::{Activation, System, certificate_files};
 use ::config::Config;
 use contract::Contract;
 use kept::Kept;
@@ -35,7 +35,7 @@ pub async fn run(args: &TrialArgs, printer: &Printer) -> Result<(), CliError> {
     let mut kept = Kept::load_or_make(&data, &config.system.domain.0)?;
     let notes = if is_new { Vec::new() } else { notes(args, &config) };
 
-    let system = System::start(config.clone(), &file).await?;
+    let system = System::start(config.clone(), &file, Activation::default()).await?;
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     first::accounts_make(&system.admin(), &data, &mut kept).await?;
     let contract = Contract::new(&config, &kept, certificate(&config)?, file);
