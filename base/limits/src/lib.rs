@@ -131,6 +131,18 @@ pub const IMAP_KEYWORDS_LISTED_MAX: usize = 500;
 
 /// Bytes of a journal segment before the next is begun.
 pub const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
+/// Bytes of the file that keeps room for a journal on a disk that is full.
+pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Free bytes on the disk below which a store takes nothing that grows.
+pub const SPACE_LOW_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes appended after which the disk is asked for free space again, before its time.
+pub const SPACE_CHECK_BYTES: u64 = 16 * 1024 * 1024;
+/// How often the disk is asked for free space.
+pub const SPACE_CHECK_TIME: Duration = Duration::from_secs(1);
+/// Bytes that compaction reads and writes in a second.
+pub const COMPACTION_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
+/// How long it is believed what of a segment is needed.
+pub const COMPACTION_EXAMINE_TIME: Duration = Duration::from_secs(60 * 60);
 /// Bytes of commands that wait for a sequencer; further callers wait for room.
 pub const SEQUENCER_QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of records in one frame of a journal after which it takes no further command.

@@ -64,6 +64,16 @@ pub enum JournalError {
     /// The record is not there any more, or never was.
     #[error("journal has no record {} in segment {}", .0.lsn, .0.segment)]
     NoRecord(Place),
+    /// The record's segment was compacted: what is still needed of it stands elsewhere, and the view says where.
+    #[error("segment {} was compacted", .0.segment)]
+    SegmentGone(Place),
+    /// Records from there on are not all there any more, because segments were compacted: only who starts from nothing
+    /// can read on.
+    #[error("records from {0} on were compacted")]
+    Compacted(Lsn),
+    /// The disk has no room. Nothing was written, and the journal goes on.
+    #[error("no space is left for the journal")]
+    NoSpace,
     /// A record does not have its checksum.
     #[error("record {} in segment {} is damaged", .0.lsn, .0.segment)]
     RecordDamaged(Place),
@@ -96,6 +106,7 @@ impl JournalError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::TooLarge(_) | Self::NoRecord(_) => Fault::Bug,
+            Self::NoSpace | Self::SegmentGone(_) => Fault::Temporary,
             _ => Fault::Local,
         }
     }
@@ -137,6 +148,9 @@ pub enum StoreError {
     /// The record's kind is unknown.
     #[error("unknown kind {0} of record")]
     Kind(u16),
+    /// The store does not know how to be compacted.
+    #[error("the store cannot be compacted")]
+    Uncompacted,
     /// The record does not fit the state that the records before it made.
     #[error("record {lsn} does not fit: {why}")]
     Unfit {
@@ -153,7 +167,7 @@ impl StoreError {
         match self {
             Self::View(error) => error.fault(),
             Self::Journal(error) => error.fault(),
-            Self::Decode(_) | Self::Kind(_) | Self::Unfit { .. } => Fault::Bug,
+            Self::Decode(_) | Self::Kind(_) | Self::Uncompacted | Self::Unfit { .. } => Fault::Bug,
         }
     }
 }
@@ -164,19 +178,31 @@ impl StoreError {
 pub enum SequencerError {
     /// The journal failed.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Journal(JournalError),
     /// The view failed.
     #[error(transparent)]
     View(#[from] ViewError),
     /// The store could not make sense of a record.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Space on the disk is low: the command was refused and nothing of it was done. The store goes on.
+    #[error("insufficient space on the server")]
+    NoSpace,
     /// It has been stopped.
     #[error("the store is stopped")]
     Stopped,
     /// Its thread has panicked; it must be opened again.
     #[error("the store has failed by a bug and must be opened again")]
     Panicked,
+}
+
+impl From<JournalError> for SequencerError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::NoSpace => Self::NoSpace,
+            error => Self::Journal(error),
+        }
+    }
 }
 
 impl SequencerError {
@@ -186,9 +212,14 @@ impl SequencerError {
             Self::Journal(error) => error.fault(),
             Self::View(error) => error.fault(),
             Self::Store(error) => error.fault(),
-            Self::Stopped => Fault::Temporary,
+            Self::Stopped | Self::NoSpace => Fault::Temporary,
             Self::Panicked => Fault::Bug,
         }
+    }
+
+    /// Whether a command alone was refused, so that the store goes on without it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::NoSpace | Self::Journal(JournalError::TooLarge(_)))
     }
 
     /// Whether state is damaged on disk: opening the store again does not help, an operator must decide.

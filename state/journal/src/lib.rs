@@ -17,6 +17,7 @@ mod local;
 mod lsn;
 mod read;
 mod record;
+mod restate;
 mod scan;
 mod segment;
 mod sequencer;
@@ -31,6 +32,7 @@ pub use local::{JournalSettings, LocalJournal};
 pub use lsn::{Epoch, Lsn, Place};
 pub use read::{Frame, Frames};
 pub use record::{Class, Record, StoredRecord};
+pub use restate::{Carried, Key, Needed, NoKey, Restated, Restating, Stated};
 pub use sequencer::{Sequencer, SequencerHandle, SequencerSettings};
 pub use store::{Slot, Staged, Store};
 pub use tail::Tail;
@@ -60,8 +62,23 @@ pub trait Journal: Send + Sync {
     fn lsn_next(&self) -> Lsn;
     /// The damage found when the journal was opened; not empty means that operators should hear of it.
     fn damage(&self) -> Vec<Damage>;
+    /// What room the disk has for it. Cheap: the disk is asked once in a while.
+    fn room(&self) -> Room {
+        Room::Enough
+    }
     /// Ends the owner's term in good order. Nothing can be appended afterwards.
     fn close(&self) -> Result<(), JournalError>;
+}
+
+/// What room a disk has for a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// For all.
+    Enough,
+    /// For what frees space or ends work in hand: commands that grow are refused.
+    Low,
+    /// For nothing, not even the mark with which a term begins: the journal can only be read until space is freed.
+    Full,
 }
 
 /// The proof that records are durable, made by a journal after the sync and by nothing else.

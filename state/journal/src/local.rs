@@ -31,11 +31,15 @@ pub struct JournalSettings {
     pub segment_bytes: u64,
     /// The store that it belongs to, in metrics: `spool`, `directory`, `mailstore`.
     pub store: &'static str,
+    /// Bytes of the file that keeps room on the disk for times when it is full (`limits::RESERVE_BYTES`); 0 for none.
+    pub reserve_bytes: u64,
+    /// Free bytes on the disk below which commands that grow are refused (`limits::SPACE_LOW_BYTES`); 0 for never.
+    pub space_low_bytes: u64,
 }
 
 impl Default for JournalSettings {
     fn default() -> Self {
-        Self { segment_bytes: limits::SEGMENT_BYTES, store: "journal" }
+        Self { segment_bytes: limits::SEGMENT_BYTES, store: "journal", reserve_bytes: 0, space_low_bytes: 0 }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::Synced;
 use crate::error::StoreError;
 use crate::lsn::{Lsn, Place};
 use crate::record::Record;
+use crate::restate::{Key, Needed, Restating, Stated};
 use crate::view::{ViewBatch, ViewRead};
 
 /// The number of a record within the frame that is being put together; [`Synced::place`] gives its place.
@@ -61,6 +62,11 @@ impl Staged {
         self.records.is_empty()
     }
 
+    /// Drops all.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.first);
+    }
+
     pub(crate) fn records(&self) -> &[Record] {
         &self.records
     }
@@ -71,8 +77,14 @@ impl Staged {
 /// All methods are called by the sequencer's thread alone, in this order for each frame: `stage` for each command, (the
 /// frame is written and synced), `apply` for each record, (the view takes the batch), `publish` once, `release` for
 /// each command. If the write fails, the pending commands are dropped, their callers hear of it, and the store is
-/// never called again: what `stage` changed in memory dies with it.
+/// never called again: what `stage` changed in memory dies with it. The exception is a frame that found no room on the
+/// disk or was too large: `revert` then makes the store forget it, and it goes on.
 pub trait Store: Send + 'static {
+    /// The version of what [`Store::keys`] says; another one has files of keys on disk made again.
+    const KEYS_VERSION: u16 = 1;
+
+    /// What its records speak of; [`crate::NoKey`] for a store that is not compacted.
+    type Key: Key;
     /// What callers ask for. Expensive preparation (compression, hashing, parsing) is done before it is queued.
     type Command: Send + 'static;
     /// What `release` needs to know of a staged command.
@@ -106,4 +118,43 @@ pub trait Store: Send + 'static {
 
     /// The answer to a staged command: its records, and all that it was checked against, are durable and in the view.
     fn release(&mut self, pending: Self::Pending, synced: &Synced) -> Self::Reply;
+
+    /// Forgets what was staged and not applied: memory is as `view` has it again.
+    fn revert(&mut self, view: &dyn ViewRead) -> Result<(), StoreError> {
+        self.load(view)
+    }
+
+    /// Whether the command takes room that is not given back soon, so that it is refused while space is low. What frees
+    /// room, or ends work in hand, goes on from the reserve.
+    fn grows(_command: &Self::Command) -> bool {
+        false
+    }
+
+    /// The keys of a record of state: all that it makes, changes or removes. Depends on the record alone. Where data
+    /// stands before the record, the first key is what the data belongs to.
+    fn keys(_record: &Record) -> Result<Vec<Self::Key>, StoreError> {
+        Err(StoreError::Uncompacted)
+    }
+
+    /// What of a record is still needed, going by `view`. An estimate that may be outdated at once: `restate` decides.
+    fn needed(_view: &dyn ViewRead, _stated: &Stated<'_>) -> Result<Needed, StoreError> {
+        Err(StoreError::Uncompacted)
+    }
+
+    /// Stages what the keys are now. Nothing else was staged for this frame, and `view` shows all that was before it.
+    ///
+    /// - A key that is live: records that say *all* of its state that the segment could have said. Data that is still at
+    ///   the place where it was carried from goes in front of its record of state; data that is elsewhere stays there.
+    /// - A key that is gone: a record of its removal if [`Restating::held_before`], else nothing.
+    ///
+    /// To say more than needed is right, to say less is not. Applied, the records must change nothing that readers see,
+    /// but for the places of data. After an error nothing may have changed in memory; what was staged is dropped.
+    fn restate(
+        &mut self,
+        _view: &dyn ViewRead,
+        _restating: &Restating<Self::Key>,
+        _staged: &mut Staged,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Uncompacted)
+    }
 }

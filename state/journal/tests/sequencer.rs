@@ -48,6 +48,7 @@ struct Reply {
 }
 
 impl Store for Counters {
+    type Key = journal::NoKey;
     type Command = Command;
     type Pending = Pending;
     type Reply = Reply;

@@ -155,7 +155,11 @@ fn journal_open(
     disk: &Arc<dyn Disk>,
     view: &dyn View,
 ) -> Result<Arc<dyn Journal>, MailstoreError> {
-    let journal_settings = JournalSettings { segment_bytes: settings.segment_bytes, store: "mailstore" };
+    let journal_settings = JournalSettings {
+        segment_bytes: settings.segment_bytes,
+        store: "mailstore",
+        ..JournalSettings::default()
+    };
     let dir: &Path = &settings.dir.join("journal");
     let journal = LocalJournal::open(disk.clone(), dir, journal_settings, view.applied_lsn())?;
     for damage in journal.damage() {

@@ -329,6 +329,7 @@ pub(crate) fn message_id_key(message_id: &str, queue_id: Option<QueueId>) -> Vec
 }
 
 impl Store for SpoolStore {
+    type Key = journal::NoKey;
     type Command = Command;
     type Pending = Pending;
     type Reply = Reply;

@@ -51,6 +51,7 @@ impl DirectoryStore {
 }
 
 impl Store for DirectoryStore {
+    type Key = journal::NoKey;
     type Command = Command;
     type Pending = Result<(), DirectoryError>;
     type Reply = Result<(), DirectoryError>;

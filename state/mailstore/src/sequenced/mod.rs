@@ -135,6 +135,7 @@ impl Sequenced {
 }
 
 impl Store for Sequenced {
+    type Key = journal::NoKey;
     type Command = Command;
     type Pending = Pending;
     type Reply = Reply;
