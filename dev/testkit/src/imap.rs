@@ -26,7 +26,16 @@ impl Client {
     /// Logs in over implicit TLS.
     pub fn login(trial: &Trial, account: &Account) -> Result<Client> {
         let certificate = &trial.contract.certificate;
-        let mut lines = Lines::connect_tls(&trial.address("imaps"), certificate, "localhost", WAIT)?;
+        let lines = Lines::connect_tls(&trial.address("imaps"), certificate, "localhost", WAIT)?;
+        Client::with(lines, account)
+    }
+
+    /// Logs in without TLS, which Tartan refuses; for its [peers](crate::peer).
+    pub fn login_plain(address: &str, account: &Account) -> Result<Client> {
+        Client::with(Lines::connect(address, WAIT)?, account)
+    }
+
+    fn with(mut lines: Lines, account: &Account) -> Result<Client> {
         lines.line()?;
         let mut client = Client { lines, tag: 0 };
         client.ok(&format!("LOGIN \"{}\" \"{}\"", account.login, account.password))?;
