@@ -42,6 +42,10 @@ struct State {
     life: u64,
     operations: u64,
     failing: Option<Failing>,
+    /// Bytes of all files that fit.
+    capacity: Option<u64>,
+    /// Nothing is made durable by a sync.
+    sync_ignored: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +70,20 @@ enum Change {
 #[derive(Debug, Clone, Copy)]
 struct Failing {
     at: u64,
-    forever: bool,
-    kind: io::ErrorKind,
+    harm: Harm,
+}
+
+/// What happens when the turn of an operation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    /// It fails; a write is half done.
+    Fails(io::ErrorKind),
+    /// It and all after it fail.
+    FailsForEver(io::ErrorKind),
+    /// It fails and does nothing at all.
+    FailsClean(io::ErrorKind),
+    /// The disk is full from then on.
+    Full,
 }
 
 impl FaultDisk {
@@ -78,17 +94,49 @@ impl FaultDisk {
 
     /// The `n`-th operation from now (1 is the next) fails with `kind`, that one alone.
     pub fn fail_nth(&self, n: u64, kind: io::ErrorKind) {
-        self.failing_set(n, false, kind);
+        self.failing_set(n, Harm::Fails(kind));
+    }
+
+    /// The same, but a write that fails has written nothing.
+    pub fn fail_nth_clean(&self, n: u64, kind: io::ErrorKind) {
+        self.failing_set(n, Harm::FailsClean(kind));
+    }
+
+    /// From the `n`-th operation from now (1 is the next) on the disk has no room but what is given back.
+    pub fn full_from(&self, n: u64) {
+        self.failing_set(n, Harm::Full);
     }
 
     /// The `n`-th operation from now (1 is the next) and all after it fail with `kind`.
     pub fn fail_from(&self, n: u64, kind: io::ErrorKind) {
-        self.failing_set(n, true, kind);
+        self.failing_set(n, Harm::FailsForEver(kind));
     }
 
-    /// No operation fails any more.
+    /// No operation fails any more, and there is room for all.
     pub fn heal(&self) {
-        self.state.lock().failing = None;
+        let mut state = self.state.lock();
+        (state.failing, state.capacity) = (None, None);
+    }
+
+    /// Whether the turn of the operation that was to fail has come.
+    pub fn has_failed(&self) -> bool {
+        let state = self.state.lock();
+        state.failing.is_some_and(|failing| state.operations >= failing.at)
+    }
+
+    /// Bytes of all files together that fit from now on; writes beyond fail with `StorageFull` after a part of them.
+    pub fn capacity_set(&self, bytes: u64) {
+        self.state.lock().capacity = Some(bytes);
+    }
+
+    /// Bytes of all files.
+    pub fn used_bytes(&self) -> u64 {
+        self.state.lock().used_bytes()
+    }
+
+    /// A disk that lies: a sync does nothing and says that it did. Tests of durability must fail on it.
+    pub fn sync_ignored(&self, ignored: bool) {
+        self.state.lock().sync_ignored = ignored;
     }
 
     /// Operations so far, failed ones included.
@@ -121,9 +169,9 @@ impl FaultDisk {
         }
     }
 
-    fn failing_set(&self, n: u64, forever: bool, kind: io::ErrorKind) {
+    fn failing_set(&self, n: u64, harm: Harm) {
         let mut state = self.state.lock();
-        state.failing = Some(Failing { at: state.operations + n, forever, kind });
+        state.failing = Some(Failing { at: state.operations + n, harm });
     }
 }
 
@@ -131,11 +179,46 @@ impl State {
     /// Counts an operation and fails it if its turn has come.
     fn operation(&mut self) -> io::Result<()> {
         self.operations += 1;
-        match self.failing {
-            Some(f) if self.operations == f.at || (f.forever && self.operations > f.at) => {
-                Err(io::Error::new(f.kind, "injected fault"))
+        let Some(Failing { at, harm }) = self.failing else { return Ok(()) };
+        let kind = match harm {
+            Harm::Fails(kind) | Harm::FailsClean(kind) if self.operations == at => kind,
+            Harm::FailsForEver(kind) if self.operations >= at => kind,
+            Harm::Full if self.operations == at => {
+                self.capacity = Some(self.used_bytes());
+                return Ok(());
             }
-            _ => Ok(()),
+            _ => return Ok(()),
+        };
+        Err(io::Error::new(kind, "injected fault"))
+    }
+
+    fn used_bytes(&self) -> u64 {
+        let bytes = |entry: &Entry| match entry {
+            Entry::File(node) => self.nodes[*node].bytes.len() as u64,
+            Entry::Dir => 0,
+        };
+        self.names.values().map(bytes).sum()
+    }
+
+    /// Bytes by which files can still grow.
+    fn free_bytes(&self) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used_bytes()))
+    }
+
+    /// How much of a change fits; an error if that is not all of it.
+    fn fitting(&self, node: usize, change: Change) -> (Option<Change>, io::Result<()>) {
+        let (free, old) = (self.free_bytes(), self.nodes[node].bytes.len() as u64);
+        let grows = change.end().saturating_sub(old);
+        if grows <= free {
+            return (Some(change), Ok(()));
+        }
+        let full = Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
+        match change {
+            Change::SetLen(_) => (None, full),
+            Change::Write(offset, mut bytes) => {
+                bytes.truncate((old + free).saturating_sub(offset) as usize);
+                (Some(Change::Write(offset, bytes)), full)
+            }
         }
     }
 
@@ -214,6 +297,14 @@ impl Node {
 }
 
 impl Change {
+    /// How long a file is after it, if it was shorter before.
+    fn end(&self) -> u64 {
+        match self {
+            Self::SetLen(bytes) => *bytes,
+            Self::Write(offset, bytes) => offset + bytes.len() as u64,
+        }
+    }
+
     fn apply(&self, target: &mut Vec<u8>) {
         match self {
             Self::SetLen(bytes) => target.resize(*bytes as usize, 0),
@@ -308,6 +399,9 @@ impl Disk for FaultDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.operation()?;
+        if state.sync_ignored {
+            return Ok(());
+        }
         let State { names, names_synced, .. } = &mut *state;
         let here = |path: &PathBuf| path.parent() == Some(dir);
         names_synced.retain(|path, _| !here(path));
@@ -326,8 +420,9 @@ impl Disk for FaultDisk {
     }
 
     fn space_free(&self, _path: &Path) -> io::Result<u64> {
-        self.state.lock().operation()?;
-        Ok(u64::MAX)
+        let mut state = self.state.lock();
+        state.operation()?;
+        Ok(state.free_bytes())
     }
 }
 
@@ -366,7 +461,7 @@ impl FaultFile {
     ) -> io::Result<T> {
         let mut state = self.disk.state.lock();
         if state.life != self.life {
-            return Err(io::Error::other("the file was opened before the crash"));
+            return Err(dead());
         }
         let counted = state.operation();
         let node = &mut state.nodes[self.node];
@@ -378,12 +473,25 @@ impl FaultFile {
         if !self.writable {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let failed = |node: &mut Node| partial.into_iter().for_each(|partial| node.change(partial));
-        self.operate(failed, |node| {
-            node.change(change);
-            Ok(())
-        })
+        let mut state = self.disk.state.lock();
+        if state.life != self.life {
+            return Err(dead());
+        }
+        if let Err(error) = state.operation() {
+            let is_clean = matches!(state.failing, Some(Failing { harm: Harm::FailsClean(_), .. }));
+            let partial = partial.filter(|_| !is_clean);
+            partial.into_iter().for_each(|partial| state.nodes[self.node].change(partial));
+            return Err(error);
+        }
+        let (fits, done) = state.fitting(self.node, change);
+        fits.into_iter().for_each(|change| state.nodes[self.node].change(change));
+        done
     }
+}
+
+/// What a handle from before a crash says.
+fn dead() -> io::Error {
+    io::Error::other("the file was opened before the crash")
 }
 
 impl File for FaultFile {
@@ -405,10 +513,13 @@ impl File for FaultFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let ignored = self.disk.state.lock().sync_ignored;
         self.operate(
             |node| node.unsynced.clear(),
             |node| {
-                node.sync();
+                if !ignored {
+                    node.sync();
+                }
                 Ok(())
             },
         )
@@ -416,6 +527,11 @@ impl File for FaultFile {
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.change(Change::SetLen(bytes), None)
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let longer = bytes > self.len()?;
+        if longer { self.set_len(bytes) } else { Ok(()) }
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -11,6 +11,7 @@
 mod body;
 mod budget;
 mod fault;
+pub mod faults;
 mod real;
 mod writer;
 
@@ -73,6 +74,11 @@ pub trait File: Send + Sync + Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts or extends (with zeros) to `bytes`.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
+    /// Makes the file at least `bytes` long, with room on the disk for all of it, so that writing there later finds the disk
+    /// full never. Not durable.
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        zeros_write(self, bytes)
+    }
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether it has no bytes.
@@ -83,6 +89,23 @@ pub trait File: Send + Sync + Debug {
 
 /// A held lock ([`Disk::lock`]); dropping it lets go.
 pub trait FileLock: Send + Sync + Debug {}
+
+/// Room in a file by way of zeros, where the file system has no other.
+fn zeros_write<F: File + ?Sized>(file: &F, bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; limits::BODY_CHUNK_BYTES];
+    let mut end = file.len()?;
+    while end < bytes {
+        let count = (bytes - end).min(zeros.len() as u64);
+        file.write_at(&zeros[..count as usize], end)?;
+        end += count;
+    }
+    Ok(())
+}
+
+/// Whether an error says that the disk has no room, for all or for us.
+pub fn is_no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
 
 /// Reads exactly `bytes` bytes at `offset`; `UnexpectedEof` if the file ends before.
 pub fn read_exact_at(file: &dyn File, bytes: usize, offset: u64) -> io::Result<Vec<u8>> {

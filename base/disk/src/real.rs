@@ -104,6 +104,13 @@ impl File for RealFile {
         self.0.set_len(bytes)
     }
 
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            Err(rustix::io::Errno::OPNOTSUPP) => crate::zeros_write(self, bytes),
+            done => Ok(done?),
+        }
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }

@@ -171,3 +171,45 @@ fn what_a_failed_sync_dropped_stays_readable_and_never_becomes_durable() {
     disk.crash(Crash::Power);
     assert_eq!(read(&disk, path), b"");
 }
+
+#[test]
+fn a_full_disk_takes_what_fits_and_has_room_again_when_something_goes() {
+    let disk = FaultDisk::new();
+    disk.create_dir(Path::new("/dir")).unwrap();
+    let (first, second) = (Path::new("/dir/first"), Path::new("/dir/second"));
+    let reserve = disk.open(first, OpenMode::Create).unwrap();
+    reserve.allocate(60).unwrap();
+    disk.capacity_set(100);
+    assert_eq!(disk.space_free(Path::new("/dir")).unwrap(), 40);
+    let file = disk.open(second, OpenMode::Create).unwrap();
+    let full = file.write_at(&[1; 50], 0).unwrap_err();
+    assert!(disk::is_no_space(&full));
+    assert_eq!(file.len().unwrap(), 40, "what fitted");
+    file.write_at(&[2; 40], 0).unwrap();
+    disk.remove(first).unwrap();
+    file.write_at(&[1; 50], 0).unwrap();
+    assert_eq!(disk.used_bytes(), 50);
+}
+
+#[test]
+fn a_disk_that_ignores_syncs_loses_what_was_synced() {
+    let disk = FaultDisk::new();
+    disk.create_dir(Path::new("/dir")).unwrap();
+    disk.sync_ignored(true);
+    let file = disk.open(Path::new("/dir/file"), OpenMode::Create).unwrap();
+    file.write_at(b"bytes", 0).unwrap();
+    file.sync_data().unwrap();
+    disk.sync_dir(Path::new("/dir")).unwrap();
+    disk.crash(Crash::Power);
+    assert!(!disk.exists(Path::new("/dir/file")).unwrap());
+}
+
+#[test]
+fn the_real_disk_gives_a_file_its_room_and_keeps_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = RealDisk.open(&dir.path().join("file"), OpenMode::Create).unwrap();
+    file.write_at(b"here", 0).unwrap();
+    file.allocate(200_000).unwrap();
+    assert_eq!(file.len().unwrap(), 200_000);
+    assert_eq!(disk::read_exact_at(&*file, 5, 0).unwrap(), b"here\0");
+}
