@@ -83,16 +83,30 @@ sections! {
     mx: Mx {
         /// Where SMTP is served.
         listen: Vec<SocketAddr> = everywhere(25), restart;
-        /// Recipients of one transaction.
+        /// Recipients of one message; EHLO tells clients (RCPTMAX of LIMITS). Holds in submission and lmtpd, too.
         recipients: NonZeroU32 = count(limits::SMTP_RECIPIENTS_MAX), restart;
+        /// Messages of one session, those that come to nothing included; EHLO tells clients (MAILMAX). Holds in
+        /// submission, too.
+        messages: NonZeroU32 = count(limits::SMTP_MESSAGES_MAX), restart;
+        /// Domains of all recipients of one session; EHLO tells clients (RCPTDOMAINMAX).
+        recipient_domains: Option<NonZeroU32> = None, restart;
         /// Protocol errors after which a session is closed.
         errors: NonZeroU32 = count(limits::SMTP_ERRORS_MAX as usize), restart;
         /// Time without a command after which a session is closed.
         command_time: Duration = limits::SMTP_COMMAND_TIME_MAX, restart;
         /// Time without a byte of message data after which a session is closed.
         data_time: Duration = limits::SMTP_DATA_TIME_MAX, restart;
+        /// Bytes of message data a second, on average over a minute, below which a session is closed.
+        data_rate: ByteSize = ByteSize(limits::SMTP_DATA_RATE_BYTES_MIN), restart;
+        /// Time after which a session is closed where no message is coming in.
+        session_time: Duration = limits::SMTP_SESSION_TIME_MAX, restart;
         /// `Received` fields after which a message is taken for looping.
         hops: NonZeroU32 = count(limits::HOPS_MAX), restart;
+        /// Hosts in front of this listener that begin each connection with a PROXY header of version 1 or 2: whom they
+        /// name takes their place in limits, logs and `Received` fields. They must send one, and no other host may.
+        proxies: Vec<AddressRange> = Vec::new(), restart;
+        /// Hosts that may say by XCLIENT whom they speak for. No other is offered it.
+        xclient: Vec<AddressRange> = Vec::new(), restart;
     }
 
     /// Mail from users, with a login.
@@ -103,6 +117,11 @@ sections! {
         listen_tls: Vec<SocketAddr> = everywhere(465), restart;
         /// Whether a user may send as any address, not only those of the account.
         any_sender: bool = false, restart;
+        /// Hosts in front of these listeners that begin each connection with a PROXY header of version 1 or 2: whom they
+        /// name takes their place in limits, logs and `Received` fields. They must send one, and no other host may.
+        proxies: Vec<AddressRange> = Vec::new(), restart;
+        /// Hosts that may say by XCLIENT whom they speak for, and who has signed in with them. No other is offered it.
+        xclient: Vec<AddressRange> = Vec::new(), restart;
     }
 
     /// Mail into mailboxes, by LMTP.
@@ -111,6 +130,9 @@ sections! {
         listen: Vec<SocketAddr> = Vec::new(), restart;
         /// Hosts that may hand mail in there; LMTP itself knows no login.
         trusted: Vec<AddressRange> = loopback(), restart;
+        /// Hosts in front of this listener that begin each connection with a PROXY header of version 1 or 2: whom they
+        /// name takes their place in limits and logs, and among the trusted. They must send one, and no other host may.
+        proxies: Vec<AddressRange> = Vec::new(), restart;
     }
 
     /// Mailboxes for users, by IMAP.
@@ -123,6 +145,9 @@ sections! {
         login_time: Duration = limits::IMAP_LOGIN_TIME_MAX, restart;
         /// Time without a command after login after which a session is closed.
         idle_time: Duration = limits::IMAP_IDLE_TIME_MAX, restart;
+        /// Hosts in front of these listeners that begin each connection with a PROXY header of version 1 or 2: whom they
+        /// name takes their place in limits and logs. They must send one, and no other host may.
+        proxies: Vec<AddressRange> = Vec::new(), restart;
     }
 
     /// The queue on disk.

@@ -91,6 +91,25 @@ impl Value for NonZeroU32 {
     }
 }
 
+/// A limit that need not be.
+impl Value for Option<NonZeroU32> {
+    fn what() -> String {
+        "a whole number from 1 on, or \"any\"".to_owned()
+    }
+
+    fn read(found: &Found<'_>) -> Result<Self, Vec<Mistake>> {
+        match found.get_ref().as_str() {
+            Some("any") => Ok(None),
+            Some(text) => mistake(found, format!("{text:?} is neither a whole number nor \"any\"")),
+            None => NonZeroU32::read(found).map(Some),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.map_or_else(|| quoted("any"), |number| number.to_string())
+    }
+}
+
 impl Value for u16 {
     fn what() -> String {
         "a port number".to_owned()

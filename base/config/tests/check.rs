@@ -41,6 +41,17 @@ fn values_are_read_with_their_units() {
 }
 
 #[test]
+fn a_limit_that_need_not_be_is_a_number_or_any() {
+    let domains =
+        |value: &str| good(&with(&format!("[mx]\nrecipient_domains = {value}\n"))).mx.recipient_domains;
+    assert_eq!(good(LEAST).mx.recipient_domains, None);
+    assert_eq!((domains("\"any\""), domains("3")), (None, std::num::NonZeroU32::new(3)));
+    for wrong in ["0", "\"many\"", "-1"] {
+        assert!(errors(&with(&format!("[mx]\nrecipient_domains = {wrong}\n"))).contains("recipient_domains"));
+    }
+}
+
+#[test]
 fn every_error_is_told_at_once_with_its_line() {
     let told = errors(
         "[system]\n\

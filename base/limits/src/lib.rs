@@ -13,6 +13,10 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
 /// Time for a TLS handshake.
 pub const TLS_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time in which a proxy must have sent its PROXY header.
+pub const PROXY_HEADER_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bytes of a PROXY header of version 2, its extensions included.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4_096;
 /// Time in which a write must get at least one byte further.
 pub const WRITE_TIME_MAX: Duration = Duration::from_secs(300);
 /// Time to reach another host by TCP.
@@ -60,6 +64,8 @@ pub const SMTP_LINE_BYTES_MAX: usize = 4_096;
 pub const SMTP_AUTH_LINE_BYTES_MAX: usize = 12_288;
 /// Bytes read and dropped of a message that is refused, beyond its limit, before the session is closed.
 pub const SMTP_DISCARDED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Transactions of one session, those that come to nothing included.
+pub const SMTP_MESSAGES_MAX: usize = 1_000;
 /// Recipients of one transaction (RFC 5321 4.5.3.1.8 asks for at least 100).
 pub const SMTP_RECIPIENTS_MAX: usize = 1_000;
 /// Protocol errors after which a session is closed.
@@ -78,6 +84,14 @@ pub const SMTP_COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
 pub const SMTP_DATA_TIME_MAX: Duration = Duration::from_secs(180);
 /// Time from the start of a message's content to its end, whatever the pace.
 pub const SMTP_MESSAGE_TIME_MAX: Duration = Duration::from_secs(2 * 60 * 60);
+/// Bytes of message data a second, on average over [`SMTP_DATA_RATE_WINDOW`], below which a session is closed.
+pub const SMTP_DATA_RATE_BYTES_MIN: u64 = 100;
+/// Time over which the rate of message data is taken.
+pub const SMTP_DATA_RATE_WINDOW: Duration = Duration::from_secs(60);
+/// Time after which a session is closed where no message is coming in.
+pub const SMTP_SESSION_TIME_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+/// Time for a client to take all replies that are ready for it.
+pub const SMTP_REPLY_TIME_MAX: Duration = Duration::from_secs(300);
 /// Received fields after which a message is taken for looping (RFC 5321 6.3).
 pub const HOPS_MAX: usize = 50;
 /// `Delivered-To` fields with one address after which a message to it is taken for looping. One is no loop: it is a
@@ -183,6 +197,10 @@ pub const BULK_MESSAGES_MAX: usize = 1_000;
 pub const BULK_MESSAGES_BYTES_MAX: usize = 1024 * 1024;
 /// Changes of more messages than one record has that are in work at once; further ones wait.
 pub const BULK_CHANGES_MAX: usize = 4;
+/// How long expunged messages and deleted mailboxes are kept, unless it is configured otherwise.
+pub const RETENTION: Duration = Duration::from_secs(21 * 24 * 60 * 60);
+/// Time between two purges of what has been kept for so long.
+pub const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 // ---- Addresses and the envelope --------------------------------------------------------------
 

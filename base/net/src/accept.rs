@@ -1,20 +1,16 @@
 //! Listeners and the sessions they start.
 
-use crate::address_limit::Refused;
-use crate::{Connection, ConnectionLimits, NetError, Shutdown, TlsAcceptor};
-use parking_lot::Mutex;
+use crate::door::Door;
+use crate::{Connection, ConnectionLimits, NetError, Network, Shutdown, TlsAcceptor};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 
 /// Pause after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Time in which one refused connection is logged; the others are counted.
-const REFUSALS_LOG_TIME: Duration = Duration::from_secs(1);
 
 /// How a listener treats who connects.
 #[derive(Clone)]
@@ -27,12 +23,18 @@ pub struct ListenerSettings {
     pub limits: ConnectionLimits,
     /// Sent in clear to a connection that a limit refuses (not under implicit TLS), then closed.
     pub refusal: &'static [u8],
+    /// Hosts that must begin each connection with a PROXY header. From all others it is no header, but what it looks like
+    /// in the listener's own protocol.
+    pub proxies: Vec<Network>,
+    /// Sent in clear to such a host that sends no header that can be read (not under implicit TLS), then closed.
+    pub proxy_refusal: &'static [u8],
 }
 
 impl ListenerSettings {
     /// A plain listener with the usual limits and no word to those it refuses.
     pub fn new(name: &'static str) -> Self {
-        Self { name, tls: None, limits: ConnectionLimits::default(), refusal: b"" }
+        let limits = ConnectionLimits::default();
+        Self { name, tls: None, limits, refusal: b"", proxies: Vec::new(), proxy_refusal: b"" }
     }
 }
 
@@ -40,27 +42,7 @@ impl ListenerSettings {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    settings: ListenerSettings,
-    refusals: Mutex<Refusals>,
-}
-
-/// Refused connections that no line was written about.
-#[derive(Debug, Default)]
-struct Refusals {
-    logged: Option<Instant>,
-    unlogged: u64,
-}
-
-impl Refusals {
-    /// Whether a line is due at `now`, and how many refusals it speaks of besides its own.
-    fn line(&mut self, now: Instant) -> Option<u64> {
-        if self.logged.is_some_and(|logged| now - logged < REFUSALS_LOG_TIME) {
-            self.unlogged += 1;
-            return None;
-        }
-        self.logged = Some(now);
-        Some(std::mem::take(&mut self.unlogged))
-    }
+    door: Arc<Door>,
 }
 
 impl Listener {
@@ -71,7 +53,7 @@ impl Listener {
             Ok((socket.local_addr()?, socket))
         };
         let (address, socket) = bound.await.map_err(|source| NetError::Bind { address, source })?;
-        Ok(Self { socket, address, settings, refusals: Mutex::default() })
+        Ok(Self { socket, address, door: Arc::new(Door::new(settings)) })
     }
 
     /// Takes over a socket that listens already, as a service manager hands it in.
@@ -79,7 +61,7 @@ impl Listener {
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, settings, refusals: Mutex::default() })
+        Ok(Self { socket, address, door: Arc::new(Door::new(settings)) })
     }
 
     /// The address that is listened on.
@@ -98,13 +80,13 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut sessions = Sessions::new(self.settings.name);
+        let mut sessions = Sessions::new(self.door.listener());
         while let Some(accepted) = sessions.until(&shutdown, self.socket.accept()).await {
             match accepted.and_then(|(stream, peer)| Ok((Connection::tcp(stream, peer)?, peer))) {
                 Ok((connection, peer)) => {
-                    if let Some(connection) = self.admit(connection, peer) {
+                    if let Some(connection) = self.door.admit(connection, peer) {
                         let connection = connection.with_shutdown(shutdown.clone());
-                        sessions.spawn(secured(connection, self.settings.clone(), session.clone()));
+                        sessions.spawn(Arc::clone(&self.door).enter(connection, session.clone()));
                     }
                 }
                 Err(error) => self.accept_failed(&error).await,
@@ -114,48 +96,9 @@ impl Listener {
         sessions.end(limits::SHUTDOWN_GRACE_TIME).await;
     }
 
-    /// Gives the connection a place in the limits, or refuses it.
-    fn admit(&self, connection: Connection, peer: SocketAddr) -> Option<Connection> {
-        match self.settings.limits.admit(peer.ip()) {
-            Ok(permit) => Some(connection.with_permit(permit)),
-            Err(limit) => {
-                self.refuse(&connection, peer, limit);
-                None
-            }
-        }
-    }
-
-    fn refuse(&self, connection: &Connection, peer: SocketAddr, limit: Refused) {
-        let (listener, limit) = (self.settings.name, limit.as_str());
-        metrics::counter!("tartan_net_connections_refused_total", "listener" => listener, "limit" => limit)
-            .increment(1);
-        if let Some(others) = self.refusals.lock().line(Instant::now()) {
-            tracing::info!(listener, %peer, limit, others, "connection refused by a limit");
-        }
-        if self.settings.tls.is_none() {
-            connection.write_now(self.settings.refusal);
-        }
-    }
-
     async fn accept_failed(&self, error: &io::Error) {
-        tracing::warn!(listener = self.settings.name, %error, "accepting a connection");
+        tracing::warn!(listener = self.door.listener(), %error, "accepting a connection");
         tokio::time::sleep(ACCEPT_PAUSE).await;
-    }
-}
-
-/// Puts implicit TLS on the connection where the listener has it, then runs the session.
-async fn secured<F>(connection: Connection, settings: ListenerSettings, session: impl Fn(Connection) -> F)
-where
-    F: Future<Output = ()>,
-{
-    let Some(acceptor) = settings.tls else { return session(connection).await };
-    let peer = connection.peer().clone();
-    match acceptor.accept(connection).await {
-        Ok(connection) => session(connection).await,
-        Err(error) => {
-            metrics::counter!("tartan_net_tls_failures_total", "listener" => settings.name).increment(1);
-            tracing::debug!(listener = settings.name, %peer, %error, "TLS handshake");
-        }
     }
 }
 
@@ -220,18 +163,5 @@ impl Sessions {
     #[expect(clippy::cast_precision_loss, reason = "a gauge of a few thousand")]
     fn count(&self) {
         metrics::gauge!("tartan_net_connections", "listener" => self.listener).set(self.running.len() as f64);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_many_refused_connections_one_a_second_is_logged_with_the_number_of_the_others() {
-        let (mut refusals, start) = (Refusals::default(), Instant::now());
-        let lines: Vec<_> =
-            (0..25).filter_map(|n| refusals.line(start + n * REFUSALS_LOG_TIME / 10)).collect();
-        assert_eq!(lines, [0, 9, 9]);
     }
 }

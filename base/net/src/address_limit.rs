@@ -26,7 +26,8 @@ struct Held {
 #[derive(Debug)]
 pub struct Permit {
     limits: ConnectionLimits,
-    address: IpAddr,
+    /// None while it is not known whose it is.
+    address: Option<IpAddr>,
 }
 
 /// Which limit refused a connection.
@@ -64,18 +65,51 @@ impl ConnectionLimits {
 
     /// Takes a place for `address`, or says which limit has none left.
     pub(crate) fn admit(&self, address: IpAddr) -> Result<Permit, Refused> {
-        let address = counted_as(address);
+        let mut permit = self.admit_unknown()?;
+        permit.address_set(address)?;
+        Ok(permit)
+    }
+
+    /// Takes a place for somebody whose address comes later, by [`Permit::address_set`].
+    pub(crate) fn admit_unknown(&self) -> Result<Permit, Refused> {
         let mut held = self.0.held.lock();
         if held.total >= self.0.total_max {
             return Err(Refused::Total);
         }
+        held.total += 1;
+        Ok(Permit { limits: self.clone(), address: None })
+    }
+}
+
+impl Permit {
+    /// Counts the connection as one from `address`, and no longer as one from another. Where that has as many as it may,
+    /// nothing changes.
+    pub(crate) fn address_set(&mut self, address: IpAddr) -> Result<(), Refused> {
+        let address = counted_as(address);
+        if self.address == Some(address) {
+            return Ok(());
+        }
+        let mut held = self.limits.0.held.lock();
         let from_address = held.by_address.entry(address).or_default();
-        if *from_address >= self.0.per_address_max {
+        if *from_address >= self.limits.0.per_address_max {
             return Err(Refused::Address);
         }
         *from_address += 1;
-        held.total += 1;
-        Ok(Permit { limits: self.clone(), address })
+        if let Some(before) = self.address.replace(address) {
+            held.leave(before);
+        }
+        Ok(())
+    }
+}
+
+impl Held {
+    fn leave(&mut self, address: IpAddr) {
+        if let Some(from_address) = self.by_address.get_mut(&address) {
+            *from_address -= 1;
+            if *from_address == 0 {
+                self.by_address.remove(&address);
+            }
+        }
     }
 }
 
@@ -91,11 +125,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut held = self.limits.0.held.lock();
         held.total -= 1;
-        if let Some(from_address) = held.by_address.get_mut(&self.address) {
-            *from_address -= 1;
-            if *from_address == 0 {
-                held.by_address.remove(&self.address);
-            }
+        if let Some(address) = self.address {
+            held.leave(address);
         }
     }
 }
@@ -117,6 +148,20 @@ mod tests {
         drop(permit);
         limits.admit(address("192.0.2.1")).expect("its place is free again");
         assert_eq!(limits.held(), 0);
+        assert!(limits.0.held.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_connection_that_turns_out_to_be_anothers_is_counted_there() {
+        let limits = ConnectionLimits::new(10, 1);
+        let mut permit = limits.admit_unknown().expect("a place");
+        permit.address_set(address("192.0.2.1")).expect("the first");
+        permit.address_set(address("192.0.2.1")).expect("the same again");
+        let mut other = limits.admit(address("192.0.2.2")).expect("another");
+        assert_eq!(other.address_set(address("192.0.2.1")), Err(Refused::Address));
+        permit.address_set(address("192.0.2.3")).expect("moved");
+        other.address_set(address("192.0.2.1")).expect("its place is free again");
+        drop((permit, other));
         assert!(limits.0.held.lock().by_address.is_empty());
     }
 

@@ -129,6 +129,23 @@ impl Connection {
         self
     }
 
+    /// The addresses that a trusted host in between tells of, in place of its own.
+    pub(crate) fn speaks_for(mut self, peer: SocketAddr, local: SocketAddr) -> Self {
+        self.peer = Peer::Tcp(canonical(peer));
+        self.local = Some(canonical(local));
+        self
+    }
+
+    /// Counts the connection as one from `address`, whom the peer turns out to speak for. False where `address` has as
+    /// many as it may; then nothing changes.
+    pub fn counted_as(&mut self, address: IpAddr) -> bool {
+        self.permit.as_mut().is_none_or(|permit| permit.address_set(address).is_ok())
+    }
+
+    pub(crate) fn permit_mut(&mut self) -> Option<&mut Permit> {
+        self.permit.as_mut()
+    }
+
     /// Who is at the other end.
     pub fn peer(&self) -> &Peer {
         &self.peer

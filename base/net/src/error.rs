@@ -36,6 +36,9 @@ pub enum NetError {
     /// The connection has TLS already, or is a pipe that needs none.
     #[error("the connection is already secure")]
     AlreadySecure,
+    /// A host that must begin with a PROXY header has not, or with none that can be read.
+    #[error("PROXY header: {0}")]
+    ProxyHeader(&'static str),
     /// Not a name or address that a certificate can be checked against.
     #[error("{0:?} is not a server name")]
     ServerName(String),
@@ -66,6 +69,7 @@ impl NetError {
         match self {
             Self::Timeout(_) | Self::Closed | Self::BufferFull { .. } => Fault::Peer,
             Self::Tls(_) | Self::PlaintextAfterStartTls | Self::AlreadySecure => Fault::Peer,
+            Self::ProxyHeader(_) => Fault::Peer,
             Self::Stopping | Self::Io(_) => Fault::Temporary,
             Self::ServerName(_) | Self::Bind { .. } | Self::Certificate { .. } => Fault::Local,
             Self::NoSuchRole(_) => Fault::Local,

@@ -2,6 +2,8 @@
 //!
 //! - [`Listener`] takes connections within [`ConnectionLimits`] and runs a session for each until a
 //!   [`Shutdown`] is asked for.
+//! - Hosts that are named to a listener begin each connection with a PROXY header, and the client that it tells of
+//!   takes the host's place: in limits, logs and all else.
 //! - [`Connection`] is a byte stream with what is known of its peer; [`Wire`] adds the read buffer
 //!   and the time-outs that a protocol driver needs, and the step to TLS.
 //! - [`Pipes`] joins the roles of one process by pipes that look like sockets and carry the calling
@@ -16,8 +18,11 @@ mod address_limit;
 mod certificate;
 mod client;
 mod connection;
+mod door;
 mod error;
+mod network;
 mod pipe;
+mod proxy;
 mod shutdown;
 mod tls;
 mod watch;
@@ -29,7 +34,9 @@ pub use certificate::CertificateFiles;
 pub use client::{ClientTls, connect_tcp};
 pub use connection::{Connection, Peer, RoleName, TlsInfo};
 pub use error::NetError;
+pub use network::{Network, NotANetwork};
 pub use pipe::{PipeListener, Pipes};
+pub use proxy::{is_proxy_header, read as proxy_header_read};
 pub use shutdown::Shutdown;
 pub use tls::{TlsAcceptor, TlsStore};
 pub use wire::{Wire, deadline_in};

@@ -59,6 +59,11 @@ impl Wire {
         &self.connection
     }
 
+    /// The connection, to count it as another's.
+    pub fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// The bytes read and not yet taken; the driver takes from the front.
     pub fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
@@ -112,6 +117,15 @@ impl Wire {
             bytes = &bytes[count..];
         }
         Ok(())
+    }
+
+    /// Writes all of `bytes` and flushes, all of it by the deadline, however slowly the peer reads.
+    pub async fn send_by(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), NetError> {
+        let sent = async {
+            self.write_all(bytes).await?;
+            self.flush().await
+        };
+        timeout_at(deadline, sent).await.map_err(|_| NetError::Timeout("writing"))?
     }
 
     /// Writes all `pieces` in order, many in one system call.

@@ -60,8 +60,26 @@ pub const METRICS: &[Metric] = &[
     counter("tartan_spool_recipients_total", "Attempts that the spool recorded, by result."),
     counter("tartan_spool_reports_total", "Reports to senders that were queued."),
     gauge("tartan_spool_messages", "Messages in the queue."),
+    gauge("tartan_spool_held", "Messages in the queue that are held."),
+    counter("tartan_spool_reports_lost_total", "Reports to senders that could not be written."),
+    counter(
+        "tartan_intake_panicked_total",
+        "Messages put off because a filter, the router or the spool crashed on them.",
+    ),
     gauge("tartan_process_start_seconds", "When the process started, in seconds since 1970."),
     counter("tartan_receive_sessions_total", "SMTP and LMTP sessions, by role."),
+    counter(
+        "tartan_receive_late_total",
+        "SMTP and LMTP sessions closed because the client was too slow, by the limit.",
+    ),
+    counter(
+        "tartan_receive_proxy_headers_refused_total",
+        "Connections with a PROXY header from a host that may not send one.",
+    ),
+    counter(
+        "tartan_net_proxy_headers_missed_total",
+        "Connections of a host that must send a PROXY header and did not.",
+    ),
     counter(
         "tartan_receive_answers_total",
         "Answers to senders, recipients and contents, by role and result.",

@@ -1,22 +1,28 @@
 //! The loop of a session: bytes to the machine, events to the role, replies to the wire.
 
-use std::fmt::Display;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use address::{BodyKind, Envelope, Recipient};
 use directory::{Directory, for_session};
 use disk::{Body, BodyWriter};
 use jiff::Timestamp;
-use net::{Instant, NetError, Wire, deadline_in};
+use net::{NetError, Wire, deadline_in, is_proxy_header};
 use smtp::command::{Hello, Mail, Rcpt};
 use smtp::server::{ContentFacts, Event, Session as Machine};
-use smtp::{Refusal, Reply};
+use smtp::{Flavour, Refusal, Reply};
 use telemetry::Fault;
 
 use crate::auth::Exchange;
+use crate::pace::{Late, Pace, Sending};
 use crate::receiver::Shared;
+use crate::tally::{Tally, To};
 use crate::{Proof, Role, SessionInfo, Transaction, received};
+
+/// Time for a last word to somebody who is no longer served.
+const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A session in progress.
 pub(crate) struct Driver<R: Role> {
@@ -28,9 +34,24 @@ pub(crate) struct Driver<R: Role> {
     pub(crate) directory: Option<Arc<dyn Directory>>,
     wire: Wire,
     open: Option<Open<R>>,
-    /// When all of the message that is coming in must be in, whatever the pace and whatever becomes of it.
-    content_deadline: Option<Instant>,
-    refusals: u32,
+    pace: Pace,
+    tally: Tally,
+    /// Nothing has come from the client yet.
+    is_new: bool,
+}
+
+/// What ends a session before its time.
+enum Broken {
+    /// The connection.
+    Net(NetError),
+    /// A client that is too slow.
+    Late(Late),
+}
+
+impl From<NetError> for Broken {
+    fn from(error: NetError) -> Self {
+        Self::Net(error)
+    }
 }
 
 /// A transaction that is coming in.
@@ -50,21 +71,16 @@ enum Then {
 
 impl<R: Role> Driver<R> {
     pub(crate) fn new(shared: Arc<Shared<R>>, wire: Wire, session: SessionInfo) -> Self {
-        let machine = Machine::new(shared.server.clone(), wire.connection().is_secure());
+        let mut machine = Machine::new(shared.server.clone(), wire.connection().is_secure());
         let exchange = Exchange::default();
         let address = wire.connection().peer().ip();
-        let directory = shared.directory.as_ref().map(|directory| for_session(directory, address));
-        Self {
-            shared,
-            machine,
-            session,
-            exchange,
-            directory,
-            wire,
-            open: None,
-            content_deadline: None,
-            refusals: 0,
+        if shared.may_xclient(wire.connection().peer()) {
+            machine.xclient_allow();
         }
+        let pace = Pace::new(&shared.settings, shared.server.flavour == Flavour::Lmtp);
+        let tally = Tally::new(session.role);
+        let directory = shared.directory.as_ref().map(|directory| for_session(directory, address));
+        Self { shared, machine, session, exchange, directory, wire, open: None, pace, tally, is_new: true }
     }
 
     /// The whole session. What goes wrong with the connection is logged here and nowhere else.
@@ -77,19 +93,19 @@ impl<R: Role> Driver<R> {
                     Ok(secured) => self = secured,
                     Err(error) => return error.fault().log("STARTTLS", &error),
                 },
-                Ok(_) => break,
-                Err(error) => {
-                    self.broken(&error).await;
-                    break;
-                }
+                Ok(_) => break self.closed(),
+                Err(broken) => break self.broken(&broken).await,
             }
-        }
-        let unlogged = self.refusals.saturating_sub(limits::SMTP_REFUSALS_LOGGED_MAX);
-        if unlogged > 0 {
-            tracing::info!(refusals = self.refusals, unlogged, "many refusals in one session");
         }
         tracing::debug!("disconnected");
         self.wire.close().await;
+    }
+
+    /// A session that this side has closed says why.
+    fn closed(&self) {
+        if let Some(why) = self.machine.closed_because() {
+            tracing::info!(why, "session closed");
+        }
     }
 
     async fn greet(&mut self) {
@@ -104,18 +120,21 @@ impl<R: Role> Driver<R> {
 
     /// Serves until the session ends or TLS is due. A client has `silence_time_max` for its next command, whole, or
     /// for its next byte of content.
-    async fn until_tls(&mut self) -> Result<Then, NetError> {
-        let mut deadline = deadline_in(self.machine.silence_time_max());
+    async fn until_tls(&mut self) -> Result<Then, Broken> {
+        self.pace.silence_begins(self.machine.silence_time_max());
+        let mut read_bytes = 0;
         loop {
+            self.proxy_header_refuse();
             let then = self.events().await;
+            self.pace.received(read_bytes, self.sending());
             let answered = self.send().await?;
             if !matches!(then, Then::Continue) {
                 return Ok(then);
             }
             if answered || self.machine.in_bytes() {
-                deadline = deadline_in(self.machine.silence_time_max());
+                self.pace.silence_begins(self.machine.silence_time_max());
             }
-            self.read(deadline).await?;
+            read_bytes = self.read().await?;
         }
     }
 
@@ -130,58 +149,90 @@ impl<R: Role> Driver<R> {
         Then::Continue
     }
 
-    /// Reads more. A stop is obeyed between messages, not within one.
-    async fn read(&mut self, deadline: Instant) -> Result<(), NetError> {
-        let deadline = self.content_deadline().map_or(deadline, |latest| latest.min(deadline));
-        if self.machine.in_content() {
-            self.wire.fill(deadline).await?;
-        } else {
-            self.wire.fill_or_stop(deadline).await?;
+    /// A host that speaks for others is named, or it is not believed (and is told, instead of being taken for a client
+    /// that makes mistakes).
+    fn proxy_header_refuse(&mut self) {
+        if self.wire.buffer().is_empty() || !std::mem::take(&mut self.is_new) {
+            return;
         }
-        Ok(())
+        if is_proxy_header(self.wire.buffer()) {
+            metrics::counter!("tartan_receive_proxy_headers_refused_total", "role" => self.session.role)
+                .increment(1);
+            let text = "PROXY header from a host that is not named to send one";
+            self.machine.close(Refusal::new(421, (4, 7, 0), text));
+        }
     }
 
-    /// Runs from the first byte of a message, wanted or not, to its last.
-    fn content_deadline(&mut self) -> Option<Instant> {
-        let latest = || deadline_in(limits::SMTP_MESSAGE_TIME_MAX);
-        self.content_deadline = self.machine.in_bytes().then(|| self.content_deadline.unwrap_or_else(latest));
-        self.content_deadline
+    fn sending(&self) -> Sending {
+        match (self.machine.in_data(), self.machine.in_bytes()) {
+            (true, _) => Sending::Content,
+            (false, true) => Sending::Between,
+            (false, false) => Sending::Commands,
+        }
     }
 
-    /// Sends what is to be sent; false where nothing was.
-    async fn send(&mut self) -> Result<bool, NetError> {
+    /// Reads more. A stop is obeyed between messages, not within one.
+    async fn read(&mut self) -> Result<usize, Broken> {
+        let (deadline, late) = self.pace.deadline(self.sending());
+        let read = match self.machine.in_content() {
+            true => self.wire.fill(deadline).await,
+            false => self.wire.fill_or_stop(deadline).await,
+        };
+        read.map_err(|error| match error {
+            NetError::Timeout(_) => Broken::Late(late),
+            error => Broken::Net(error),
+        })
+    }
+
+    /// Sends what is to be sent; false where nothing was. A client that does not read is late, too.
+    async fn send(&mut self) -> Result<bool, Broken> {
         let output = self.machine.output();
         if output.is_empty() {
             return Ok(false);
         }
-        self.wire.write_all(&output).await?;
-        self.wire.flush().await?;
-        Ok(true)
+        let deadline = deadline_in(self.shared.settings.reply_time_max);
+        match self.wire.send_by(&output, deadline).await {
+            Ok(()) => Ok(true),
+            Err(NetError::Timeout(_)) => Err(Broken::Late(Late::Reply)),
+            Err(error) => Err(Broken::Net(error)),
+        }
     }
 
     /// The connection cannot go on: the peer is told where it may still listen (RFC 5321 3.8).
-    async fn broken(&mut self, error: &NetError) {
-        if self.machine.in_content() {
-            tracing::info!(%error, "connection lost within a message");
+    async fn broken(&mut self, broken: &Broken) {
+        let within_message = self.machine.in_content();
+        match broken {
+            Broken::Late(late) => {
+                let (role, limit) = (self.session.role, late.as_str());
+                metrics::counter!("tartan_receive_late_total", "role" => role, "limit" => limit).increment(1);
+                tracing::info!(limit, within_message, "{}", late.text());
+                self.machine.close(Refusal::new(421, (4, 4, 2), late.text()));
+            }
+            // A stop that was asked for is nobody's fault.
+            Broken::Net(NetError::Stopping) => {
+                self.machine.close(Refusal::new(421, (4, 3, 2), "Shutting down"));
+            }
+            Broken::Net(error) => {
+                if within_message {
+                    tracing::info!(%error, "connection lost within a message");
+                }
+                return error.fault().log("session", error);
+            }
         }
-        // A stop that was asked for is nobody's fault.
-        if !matches!(error, NetError::Stopping) {
-            error.fault().log("session", error);
-        }
-        match error {
-            NetError::Timeout(_) => self.machine.close(Refusal::new(421, (4, 4, 2), "Timed out")),
-            NetError::Stopping => self.machine.close(Refusal::new(421, (4, 3, 2), "Shutting down")),
-            _ => return,
-        }
-        // The peer may be gone; there is nobody left to tell of it.
-        let _ = self.send().await;
+        // The peer may be gone, or not read; there is nobody left to tell of it.
+        let _ = self.wire.send_by(&self.machine.output(), deadline_in(LAST_WORD_TIME_MAX)).await;
+    }
+
+    /// Counts the connection as one from another address; false where that has as many as it may.
+    pub(crate) fn counted_as(&mut self, address: IpAddr) -> bool {
+        self.wire.connection_mut().counted_as(address)
     }
 
     /// Nothing that was read or learnt in clear survives (RFC 3207 4.2).
     async fn start_tls(mut self) -> Result<Self, NetError> {
         let Some(tls) = self.shared.tls.clone() else { return Err(NetError::Closed) };
         self.wire = self.wire.start_tls(&tls).await?;
-        self.session.secured(self.wire.connection());
+        self.session.secured(self.wire.connection().tls().cloned());
         self.exchange = Exchange::default();
         self.open = None;
         self.machine.tls_started();
@@ -197,6 +248,7 @@ impl<R: Role> Driver<R> {
             }
             Event::Auth(auth) => self.auth_start(auth).await,
             Event::AuthResponse(response) => self.auth_response(&response).await,
+            Event::Xclient(told) => self.xclient(&told).await,
             Event::AuthCancelled => self.exchange.cancel(),
             Event::Mail(mail) => self.mail(mail).await,
             Event::Rcpt(rcpt) => self.rcpt(rcpt).await,
@@ -204,9 +256,8 @@ impl<R: Role> Driver<R> {
             Event::Piece(piece) => self.piece(&piece),
             Event::ContentEnd(facts) => self.content_end(facts).await,
             Event::ContentRefused(refusal) => {
-                self.content_deadline = None;
                 let id = self.open.take().map(|open| open.id.to_string()).unwrap_or_default();
-                self.answered("content", &id, Some(&refusal));
+                self.tally.answered(To::Content, &id, Some(&refusal));
             }
             Event::Reset => self.open = None,
             Event::Close => return Then::Close,
@@ -222,7 +273,7 @@ impl<R: Role> Driver<R> {
 
     async fn mail(&mut self, mail: Mail) {
         let answer = self.shared.role.on_mail(&self.session, &mail).await;
-        self.answered("sender", &mail.reverse_path, answer.as_ref().err());
+        self.tally.answered(To::Sender, &mail.reverse_path, answer.as_ref().err());
         match answer {
             Err(refusal) => self.machine.refuse(refusal),
             Ok(()) => {
@@ -250,7 +301,7 @@ impl<R: Role> Driver<R> {
             }
             Err(refusal) => Some(refusal),
         };
-        self.answered("recipient", &address, refusal.as_ref());
+        self.tally.answered(To::Recipient, &address, refusal.as_ref());
         match refusal {
             None => self.machine.accept(),
             Some(refusal) => self.machine.refuse(refusal),
@@ -272,7 +323,6 @@ impl<R: Role> Driver<R> {
     }
 
     async fn content_end(&mut self, facts: ContentFacts) {
-        self.content_deadline = None;
         let Some(open) = self.open.take() else { return self.machine.refuse(internal()) };
         let Open { id, envelope, targets, writer, .. } = open;
         let answers = match writer.map_or_else(|| Ok(Body::from_bytes(vec![])), BodyWriter::finish) {
@@ -282,7 +332,7 @@ impl<R: Role> Driver<R> {
             }
             Err(error) => vec![Err(disk_failed(&error))],
         };
-        answers.iter().for_each(|answer| self.answered("content", &id, answer.as_ref().err()));
+        answers.iter().for_each(|answer| self.tally.answered(To::Content, &id, answer.as_ref().err()));
         let replies = answers.into_iter().map(|answer| match answer {
             Ok(proof) => proof.reply(),
             Err(refusal) => Reply::from(refusal),
@@ -304,24 +354,6 @@ impl<R: Role> Driver<R> {
         let arrival = Timestamp::now();
         let received = received::field(&self.session, &envelope, id, arrival);
         Transaction { session: Arc::new(self.session.clone()), envelope, body, received, arrival }
-    }
-
-    /// Counts an answer; a refusal is also logged, once, here, unless the session has had its share of lines.
-    fn answered(&mut self, to: &'static str, who: &dyn Display, refusal: Option<&Refusal>) {
-        let result = match refusal {
-            None => "accepted",
-            Some(refusal) if refusal.reply().is_temporary() => "deferred",
-            Some(_) => "refused",
-        };
-        if let Some(refusal) = refusal {
-            self.refusals = self.refusals.saturating_add(1);
-            if self.refusals <= limits::SMTP_REFUSALS_LOGGED_MAX {
-                tracing::info!(%refusal, "{to} {who} {result}");
-            }
-        }
-        let role = self.session.role;
-        metrics::counter!("tartan_receive_answers_total", "role" => role, "to" => to, "result" => result)
-            .increment(1);
     }
 }
 

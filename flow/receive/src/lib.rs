@@ -9,11 +9,14 @@
 
 mod auth;
 mod driver;
+mod pace;
 mod received;
 mod receiver;
 mod role;
 mod session;
+mod tally;
 mod transaction;
+mod xclient;
 
 pub use received::date_time;
 pub use receiver::{Receiver, ReceiverSettings};

@@ -37,10 +37,12 @@ pub fn date_time(at: Timestamp) -> String {
 // Extended-Domain = Domain / ( Domain FWS "(" TCP-info ")" ) / ( address-literal FWS "(" TCP-info ")" )
 fn from_domain(session: &SessionInfo) -> String {
     let name = session.hello_name();
+    // TCP-info = address-literal / ( Domain FWS address-literal )
+    let client = session.client_name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
     match &session.peer {
         Peer::Tcp(address) => match address.ip().to_canonical() {
-            std::net::IpAddr::V4(ip) => format!("{name} ([{ip}])"),
-            std::net::IpAddr::V6(ip) => format!("{name} ([IPv6:{ip}])"),
+            std::net::IpAddr::V4(ip) => format!("{name} ({client}[{ip}])"),
+            std::net::IpAddr::V6(ip) => format!("{name} ({client}[IPv6:{ip}])"),
         },
         Peer::Pipe { .. } => name.to_owned(),
     }
@@ -75,6 +77,7 @@ mod tests {
             role: "mx",
             hostname: "mx.example.org".into(),
             peer: Peer::Tcp("192.0.2.1:4000".parse().unwrap()),
+            client_name: None,
             hello: Some(Hello { verb, name: "client.example".into() }),
             tls: None,
             account: None,
@@ -126,6 +129,8 @@ mod tests {
         let mut session = session(HelloVerb::Lhlo);
         session.peer = Peer::Tcp("[2001:db8::1]:4000".parse().unwrap());
         assert_eq!(from_domain(&session), "client.example ([IPv6:2001:db8::1])");
+        session.client_name = Some("host.example".into());
+        assert_eq!(from_domain(&session), "client.example (host.example [IPv6:2001:db8::1])");
         session.peer = Peer::Pipe { role: RoleName::new("relay") };
         assert_eq!(from_domain(&session), "client.example");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use address::Domain;
 use directory::Directory;
 use disk::{BodyWriter, Disk};
-use net::{Connection, TlsAcceptor, Wire};
+use net::{Connection, Network, Peer, TlsAcceptor, Wire};
 use smtp::server::ServerSettings;
 use smtp::{Extensions, Flavour};
 use tracing::Instrument;
@@ -30,12 +30,24 @@ pub struct ReceiverSettings {
     pub message_bytes_max: u64,
     /// Recipients of one transaction.
     pub recipients_max: usize,
+    /// Transactions of one session.
+    pub messages_max: usize,
+    /// Domains of the recipients of one session.
+    pub domains_max: usize,
     /// Protocol errors after which a session is closed.
     pub errors_max: u32,
     /// Time without a command after which a session is closed.
     pub command_time_max: Duration,
     /// Time without a byte of content after which a session is closed.
     pub data_time_max: Duration,
+    /// Bytes of content a second, on average over `limits::SMTP_DATA_RATE_WINDOW`, below which a session is closed.
+    pub data_rate_bytes_min: u64,
+    /// Time after which a session is closed between two messages; not in LMTP, where relays keep their connections.
+    pub session_time_max: Duration,
+    /// Time for a client to take what is said to it.
+    pub reply_time_max: Duration,
+    /// Hosts that may say by XCLIENT whom they speak for.
+    pub xclient: Vec<Network>,
 }
 
 impl Default for ReceiverSettings {
@@ -47,9 +59,15 @@ impl Default for ReceiverSettings {
             body_memory_bytes_max: limits::BODY_MEMORY_BYTES_MAX,
             message_bytes_max: limits::MESSAGE_BYTES_MAX,
             recipients_max: limits::SMTP_RECIPIENTS_MAX,
+            messages_max: limits::SMTP_MESSAGES_MAX,
+            domains_max: usize::MAX,
             errors_max: limits::SMTP_ERRORS_MAX,
             command_time_max: limits::SMTP_COMMAND_TIME_MAX,
             data_time_max: limits::SMTP_DATA_TIME_MAX,
+            data_rate_bytes_min: limits::SMTP_DATA_RATE_BYTES_MIN,
+            session_time_max: limits::SMTP_SESSION_TIME_MAX,
+            reply_time_max: limits::SMTP_REPLY_TIME_MAX,
+            xclient: Vec::new(),
         }
     }
 }
@@ -63,6 +81,9 @@ impl ReceiverSettings {
             extensions: Extensions { starttls, auth, ..offered },
             auth_required: flavour == Flavour::Submission,
             recipients_max: self.recipients_max,
+            // A relay may keep its connection to LMTP for as long as it has mail.
+            messages_max: if flavour == Flavour::Lmtp { usize::MAX } else { self.messages_max },
+            domains_max: self.domains_max,
             errors_max: self.errors_max,
             command_time_max: self.command_time_max,
             data_time_max: self.data_time_max,
@@ -112,7 +133,9 @@ impl<R: Role> Receiver<R> {
         let shared = self.shared.clone();
         let session = SessionInfo::new(shared.role.name(), shared.hostname.clone(), &connection);
         let role = session.role;
-        let span = tracing::info_span!("session", role, session = %session.id, peer = %session.peer);
+        let span = tracing::info_span!(
+            "session", role, session = %session.id, peer = %session.peer, client = tracing::field::Empty
+        );
         metrics::counter!("tartan_receive_sessions_total", "role" => role).increment(1);
         let driver = Driver::new(shared, Wire::new(connection), session);
         Box::pin(driver.serve()).instrument(span).await;
@@ -120,6 +143,11 @@ impl<R: Role> Receiver<R> {
 }
 
 impl<R> Shared<R> {
+    /// Whether `peer` is a host that may say whom it speaks for.
+    pub(crate) fn may_xclient(&self, peer: &Peer) -> bool {
+        matches!(peer, Peer::Tcp(address) if Network::any(&self.settings.xclient, address.ip()))
+    }
+
     pub(crate) fn body_writer(&self) -> BodyWriter {
         let ReceiverSettings { body_dir, body_memory_bytes_max, .. } = &self.settings;
         BodyWriter::new(self.disk.clone(), body_dir, *body_memory_bytes_max)

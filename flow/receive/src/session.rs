@@ -19,6 +19,8 @@ pub struct SessionInfo {
     pub hostname: Arc<str>,
     /// The other end of the connection.
     pub peer: Peer,
+    /// The host name that its address has, where a trusted host has told it.
+    pub client_name: Option<String>,
     /// How it introduced itself; nothing before HELO.
     pub hello: Option<Hello>,
     /// The TLS that is on, if any.
@@ -34,6 +36,7 @@ impl SessionInfo {
             role,
             hostname,
             peer: connection.peer().clone(),
+            client_name: None,
             hello: None,
             tls: connection.tls().cloned(),
             account: None,
@@ -41,8 +44,8 @@ impl SessionInfo {
     }
 
     /// After the handshake: only what the connection itself says is kept (RFC 3207 4.2).
-    pub(crate) fn secured(&mut self, connection: &Connection) {
-        self.tls = connection.tls().cloned();
+    pub(crate) fn secured(&mut self, tls: Option<TlsInfo>) {
+        self.tls = tls;
         self.hello = None;
         self.account = None;
     }

@@ -299,7 +299,7 @@ async fn a_client_that_says_noop_now_and_then_is_served() {
 
 #[tokio::test(start_paused = true)]
 async fn content_that_drips_ends_at_the_limit_of_a_message() {
-    let server = Server::new();
+    let server = Server::with(Arc::new(RealDisk), |settings| settings.data_rate_bytes_min = 0);
     let (mut client, session) = server.greeted().await;
     client.envelope().await;
     client.ask("DATA", "354").await;
@@ -310,6 +310,120 @@ async fn content_that_drips_ends_at_the_limit_of_a_message() {
     }
     let elapsed = started.elapsed();
     assert!(elapsed >= limits::SMTP_MESSAGE_TIME_MAX && elapsed < limits::SMTP_MESSAGE_TIME_MAX * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_that_comes_too_slowly_is_not_waited_for_and_its_sender_is_told() {
+    let server = Server::with(Arc::new(RealDisk), |settings| settings.data_rate_bytes_min = 10);
+    let (mut client, session) = server.greeted().await;
+    client.envelope().await;
+    client.ask("DATA", "354").await;
+    let started = tokio::time::Instant::now();
+    // Fast for as long as the first window, then slow.
+    client.send(&"0123456789\r\n".repeat(100)).await;
+    while !session.is_finished() {
+        client.try_send("x\r\n").await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    let elapsed = started.elapsed();
+    let window = limits::SMTP_DATA_RATE_WINDOW;
+    assert!(elapsed > window && elapsed <= window * 2 + Duration::from_secs(10), "{elapsed:?}");
+    client.expect("421 4.4.2 Message data comes too slowly").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_that_is_just_fast_enough_is_taken() {
+    let server = Server::with(Arc::new(RealDisk), |settings| settings.data_rate_bytes_min = 10);
+    let (mut client, _) = server.greeted().await;
+    client.envelope().await;
+    client.ask("DATA", "354").await;
+    for _ in 0..60 {
+        client.send("01234567890123456789012345678901234567890123456789\r\n").await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    client.ask(".", "250 2.0.0").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_between_chunks_is_no_slow_content() {
+    let server = Server::new();
+    let (mut client, _) = server.greeted().await;
+    client.envelope().await;
+    for _ in 0..3 {
+        client.send("BDAT 3\r\nx\r\n").await;
+        client.expect("250 2.0.0").await;
+        tokio::time::sleep(limits::SMTP_DATA_RATE_WINDOW * 2).await;
+    }
+    client.ask("BDAT 0 LAST", "250 2.0.0").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_at_its_limit_but_not_within_a_message() {
+    let server = Server::with(Arc::new(RealDisk), |settings| {
+        (settings.session_time_max, settings.data_rate_bytes_min) = (Duration::from_secs(1_000), 0);
+    });
+    let (mut client, session) = server.greeted().await;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(190)).await;
+        client.ask("NOOP", "250").await;
+    }
+    client.envelope().await;
+    client.ask("DATA", "354").await;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        client.send("x\r\n").await;
+    }
+    client.ask(".", "250 2.0.0").await;
+    client.expect("421 4.4.2 The session takes too long").await;
+    client.expect_close().await;
+    session.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_no_replies_is_not_waited_for() {
+    let server = Server::with(Arc::new(RealDisk), |settings| settings.messages_max = usize::MAX);
+    let (mut client, session) = server.greeted().await;
+    let messages = "MAIL FROM:<>\r\nRCPT TO:<ann@example.org>\r\nBDAT 2 LAST\r\n\r\n".repeat(8_000);
+    let started = tokio::time::Instant::now();
+    client.try_send(&messages).await;
+    session.await.unwrap();
+    assert!(started.elapsed() >= limits::SMTP_REPLY_TIME_MAX);
+}
+
+#[tokio::test]
+async fn a_proxy_header_from_a_host_that_is_not_named_is_refused() {
+    let server = Server::new();
+    for header in ["PROXY TCP4 192.0.2.9 192.0.2.1 4000 25\r\n", "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"] {
+        let (mut client, session) = server.connect();
+        client.expect("220").await;
+        client.send(header).await;
+        client.expect("421 4.7.0 PROXY header").await;
+        client.expect_close().await;
+        session.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_host_says_whom_it_speaks_for() {
+    let mut server = Server::with(Arc::new(RealDisk), |settings| {
+        settings.xclient = vec!["192.0.2.7".parse().unwrap()];
+    });
+    let (mut client, _) = server.greeted().await;
+    client.ask("XCLIENT NAME=spike.example ADDR=198.51.100.4 PORT=4001 LOGIN=ann", "220").await;
+    client.ask("EHLO inner.example", "250").await;
+    client.envelope().await;
+    client.ask("DATA", "354").await;
+    client.ask("Subject: x\r\n\r\n.", "250").await;
+    let (transaction, _) = server.taken.recv().await.unwrap();
+    let received = transaction.received.clone();
+    assert!(
+        received.starts_with("Received: from inner.example (spike.example [198.51.100.4])\r\n"),
+        "{received}"
+    );
+    assert!(received.contains("with ESMTPA "), "{received}");
+    let origin = transaction.session.origin(transaction.arrival);
+    assert_eq!(origin.peer, "198.51.100.4:4001");
+    assert_eq!(origin.account.unwrap().to_string(), "ann@example.org");
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,7 +445,7 @@ async fn content_that_the_disk_refused_has_no_more_time_than_any_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_client_may_send_all_of_a_chunk_that_is_refused() {
-    let server = Server::new();
+    let server = Server::with(Arc::new(RealDisk), |settings| settings.data_rate_bytes_min = 0);
     let (mut client, _) = server.greeted().await;
     client.send("BDAT 10 LAST\r\n").await;
     for _ in 0..9 {

@@ -7,7 +7,8 @@ use address::{ForwardPath, MailParams, Notify, Orcpt, ReversePath, split_path};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::{Flavour, Refusal, params};
+use crate::xclient::Xclient;
+use crate::{Flavour, Refusal, params, xclient};
 
 /// A command whose syntax is sound. Whether it is in sequence is for the machine to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum Command {
     Bdat(Chunk),
     /// A BDAT whose size cannot be read, so that nobody knows where the next command starts.
     BdatUnreadable,
+    /// XCLIENT, of Postfix.
+    Xclient(Box<Xclient>),
     /// RSET.
     Rset,
     /// NOOP.
@@ -113,7 +116,7 @@ pub struct Chunk {
 impl Command {
     /// Whether it brings no message any further.
     pub(crate) fn is_idle(&self) -> bool {
-        matches!(self, Self::Hello(_) | Self::Rset | Self::Noop | Self::Vrfy | Self::Help)
+        matches!(self, Self::Hello(_) | Self::Xclient(_) | Self::Rset | Self::Noop | Self::Vrfy | Self::Help)
     }
 
     /// Reads a command line without its CRLF.
@@ -135,6 +138,7 @@ impl Command {
             ("RCPT", _) => rcpt(rest),
             ("DATA", _) => bare(Command::Data, rest),
             ("BDAT", _) => Ok(bdat(rest)),
+            ("XCLIENT", _) => xclient::read(rest).map(|xclient| Command::Xclient(Box::new(xclient))),
             ("RSET", _) => bare(Command::Rset, rest),
             ("NOOP", _) => Ok(Command::Noop),
             ("VRFY", _) => named(Command::Vrfy, rest),
@@ -184,7 +188,7 @@ fn hello(verb: HelloVerb, rest: &str) -> Result<Command, Refusal> {
 
 /// The argument as it may stand in a `Received` field: a name or a literal as it is, of anything else the letters,
 /// digits, dots, hyphens and underscores, with a `?` for each other character.
-fn client_name(argument: &str) -> Option<String> {
+pub(crate) fn client_name(argument: &str) -> Option<String> {
     if argument.is_empty() || argument.chars().any(char::is_control) {
         return None;
     }

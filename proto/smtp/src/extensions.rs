@@ -23,6 +23,52 @@ pub struct Extensions {
     pub binary_mime: bool,
     /// `AUTH` with its mechanisms in upper case, RFC 4954; empty where it is not offered.
     pub auth: Vec<String>,
+    /// `LIMITS`, RFC 9422.
+    pub limits: SessionLimits,
+    /// `XCLIENT` with its attributes in upper case; empty where it is not offered. Postfix's XCLIENT_README defines it.
+    pub xclient: Vec<String>,
+}
+
+/// What a server takes in one session, as `LIMITS` says it (RFC 9422 4). None: no limit is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// `RCPTMAX`: recipients of one transaction.
+    pub recipients: Option<usize>,
+    /// `MAILMAX`: transactions of the session, those that come to nothing included.
+    pub messages: Option<usize>,
+    /// `RCPTDOMAINMAX`: domains of the recipients of the session.
+    pub domains: Option<usize>,
+}
+
+/// The greatest number that `LIMITS` can name: six digits (RFC 9422 4).
+const NAMED_MAX: usize = 999_999;
+
+impl SessionLimits {
+    // RFC 9422 3: "LIMITS" 1*(SP limit-name "=" limit-value). A limit that is greater than a value can be is not named.
+    fn line(self) -> Option<String> {
+        let all = [("RCPTMAX", self.recipients), ("MAILMAX", self.messages), ("RCPTDOMAINMAX", self.domains)];
+        let named = |(name, limit): (&str, Option<usize>)| {
+            let number = limit.filter(|number| (1..=NAMED_MAX).contains(number))?;
+            Some(format!(" {name}={number}"))
+        };
+        let values: String = all.into_iter().filter_map(named).collect();
+        (!values.is_empty()).then(|| format!("LIMITS{values}"))
+    }
+
+    /// Unknown names and malformed values say nothing (RFC 9422 3).
+    fn read<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let mut limits = Self::default();
+        for (name, value) in words.filter_map(|word| word.split_once('=')) {
+            let number = value.parse().ok().filter(|number| (1..=NAMED_MAX).contains(number));
+            match name {
+                "RCPTMAX" => limits.recipients = number,
+                "MAILMAX" => limits.messages = number,
+                "RCPTDOMAINMAX" => limits.domains = number,
+                _ => {}
+            }
+        }
+        limits
+    }
 }
 
 impl Extensions {
@@ -58,6 +104,10 @@ impl Extensions {
         if !self.auth.is_empty() {
             lines.push(format!("AUTH {}", self.auth.join(" ")));
         }
+        lines.extend(self.limits.line());
+        if !self.xclient.is_empty() {
+            lines.push(format!("XCLIENT {}", self.xclient.join(" ")));
+        }
         lines
     }
 
@@ -84,6 +134,11 @@ impl Extensions {
             Some("CHUNKING") => self.chunking = true,
             Some("BINARYMIME") => self.binary_mime = true,
             Some("AUTH") => self.auth = words.collect(),
+            Some("XCLIENT") => self.xclient = words.collect(),
+            Some("LIMITS") => {
+                let words: Vec<String> = words.collect();
+                self.limits = SessionLimits::read(words.iter().map(String::as_str));
+            }
             _ => {}
         }
     }
@@ -98,6 +153,8 @@ mod tests {
         let mut offered = Extensions::ours(1000);
         offered.starttls = true;
         offered.auth = vec!["PLAIN".into(), "SCRAM-SHA-256".into()];
+        offered.limits = SessionLimits { recipients: Some(100), messages: Some(999_999), domains: Some(1) };
+        offered.xclient = vec!["NAME".into(), "ADDR".into()];
         assert_eq!(Extensions::from_lines(offered.lines()), offered);
     }
 
@@ -105,5 +162,14 @@ mod tests {
     fn keywords_are_read_in_any_case_and_unknown_ones_passed_over() {
         let read = Extensions::from_lines(["size", "8BitMime", "XVERP", ""]);
         assert_eq!(read, Extensions { size: Some(0), eight_bit_mime: true, ..Extensions::default() });
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_named_is_not() {
+        let limits = SessionLimits { recipients: Some(1_000_000), messages: Some(0), domains: None };
+        assert_eq!(limits.line(), None);
+        let read =
+            Extensions::from_lines(["LIMITS RCPTMAX=20 MAILMAX=1000000 OTHER=1 RCPTDOMAINMAX=x"]).limits;
+        assert_eq!(read, SessionLimits { recipients: Some(20), ..SessionLimits::default() });
     }
 }

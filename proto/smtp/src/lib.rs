@@ -11,18 +11,21 @@
 //! - [`Reply`], [`Refusal`], [`EnhancedCode`]: what a server says.
 //! - [`Extensions`]: what a server offers, written by the server and read by the client.
 //! - [`command`]: the grammar of a command line; [`params`]: of the parameters of MAIL and RCPT.
+//! - [`xclient`]: whom a trusted host speaks for.
 //! - [`data`]: message content on the wire, by DATA or by BDAT.
 //! - [`server`]: the receiving machine; [`client`]: the sending one.
 
 pub mod client;
 pub mod command;
 pub mod data;
+mod encode;
 mod extensions;
 pub mod params;
 mod reply;
 pub mod server;
+pub mod xclient;
 
-pub use extensions::Extensions;
+pub use extensions::{Extensions, SessionLimits};
 pub use reply::{EnhancedCode, Refusal, Reply};
 
 /// Which of the three dialects a server speaks.

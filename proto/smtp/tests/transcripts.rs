@@ -79,10 +79,15 @@ impl Server {
             value("auth").unwrap_or("").split_whitespace().map(str::to_owned).collect();
         settings.auth_required = flavour == Flavour::Submission;
         settings.recipients_max = number("recipients", 100);
+        settings.messages_max = number("messages", usize::MAX);
+        settings.domains_max = number("domains", usize::MAX);
         settings.errors_max = number("errors", 20) as u32;
         settings.refusals_max = number("refusals", 100) as u32;
         settings.idle_commands_max = number("idle", 100) as u32;
         let mut session = Session::new(Arc::new(settings), value("secure") == Some("yes"));
+        if value("xclient") == Some("yes") {
+            session.xclient_allow();
+        }
         match value("greeting") {
             Some("refused") => session.refuse(Refusal::new(554, (5, 7, 1), "Go away")),
             _ => session.accept(),
@@ -169,7 +174,7 @@ impl Server {
                 assert_eq!(facts.eight_bit, !self.content.is_ascii());
                 self.taken();
             }
-            Event::Hello(_) | Event::StartTls => self.session.accept(),
+            Event::Hello(_) | Event::StartTls | Event::Xclient(_) => self.session.accept(),
             Event::AuthCancelled | Event::ContentRefused(_) | Event::Reset => {}
             Event::Close => unreachable!("handled by the caller"),
         }

@@ -4,7 +4,6 @@
 //! that it is told to trust. It refuses to relay, to expand aliases (whoever sends here has done so), and to answer
 //! 250 before the mail store has proved that the message is durable.
 
-mod network;
 mod role;
 
 use std::sync::Arc;
@@ -12,13 +11,11 @@ use std::sync::Arc;
 use deliver::Deliverer;
 use disk::Disk;
 use mailstore::Mailstore;
-use net::Connection;
+use net::{Connection, Network};
 use receive::{Receiver, ReceiverSettings};
 use route::Router;
 
 use role::LmtpRole;
-
-pub use network::{Network, NotANetwork};
 
 /// How mail into mailboxes is taken.
 #[derive(Clone, Debug)]

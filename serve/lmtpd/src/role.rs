@@ -7,15 +7,13 @@ use address::{AccountName, Envelope, Recipient};
 use deliver::{DeliverError, Delivered, Deliverer, Delivery};
 use jiff::Timestamp;
 use mailstore::MailstoreError;
-use net::Peer;
+use net::{Network, Peer};
 use receive::{Proof, Role, SessionInfo, Transaction, refusal_of};
 use route::{Resolution, RouteError, Router};
 use smtp::{EnhancedCode, Flavour, Refusal, Reply};
 use telemetry::Fault;
 use tokio::task::JoinSet;
 use tracing::Instrument;
-
-use crate::Network;
 
 /// Delivers to the accounts that a router finds.
 pub(crate) struct LmtpRole {

@@ -1,9 +1,9 @@
 //! The listeners, bound before anything else is opened.
 
 use super::activation::{Activation, Origin};
-use super::has;
+use super::{has, settings};
 use crate::error::CliError;
-use config::{Config, Role};
+use config::{AddressRange, Config, Role};
 use net::{ConnectionLimits, Listener, ListenerSettings, NetError, TlsAcceptor, TlsStore};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -14,6 +14,11 @@ use tokio::net::TcpListener;
 const SMTP_REFUSAL: &[u8] = b"421 4.7.0 Too many connections, try again later\r\n";
 /// The same in IMAP (RFC 3501 7.1.5).
 const IMAP_REFUSAL: &[u8] = b"* BYE Too many connections, try again later\r\n";
+
+/// What a proxy hears that has not said whom it speaks for.
+const SMTP_PROXY_REFUSAL: &[u8] = b"421 4.7.0 A PROXY header is expected from this host\r\n";
+/// The same in IMAP.
+const IMAP_PROXY_REFUSAL: &[u8] = b"* BYE A PROXY header is expected from this host\r\n";
 
 /// Every listener of the process, until a role takes its own.
 pub struct Bound {
@@ -28,6 +33,7 @@ struct Wanted<'a> {
     name: &'static str,
     option: &'static str,
     addresses: &'a [SocketAddr],
+    proxies: &'a [AddressRange],
     implicit: bool,
 }
 
@@ -53,13 +59,17 @@ impl Bound {
     async fn role(
         &mut self,
         role: Role,
-        Wanted { name, option, addresses, implicit }: Wanted<'_>,
+        Wanted { name, option, addresses, proxies, implicit }: Wanted<'_>,
         limits: &ConnectionLimits,
         acceptor: TlsAcceptor,
     ) -> Result<(), CliError> {
-        let refusal = if role == Role::Imapd { IMAP_REFUSAL } else { SMTP_REFUSAL };
-        let tls = implicit.then_some(acceptor);
-        let settings = ListenerSettings { name, tls, limits: limits.clone(), refusal };
+        let (refusal, proxy_refusal) = match role {
+            Role::Imapd => (IMAP_REFUSAL, IMAP_PROXY_REFUSAL),
+            _ => (SMTP_REFUSAL, SMTP_PROXY_REFUSAL),
+        };
+        let (tls, limits) = (implicit.then_some(acceptor), limits.clone());
+        let proxies = settings::networks(proxies)?;
+        let settings = ListenerSettings { name, tls, limits, refusal, proxies, proxy_refusal };
         for origin in self.activation.origins(name, addresses) {
             let settings = settings.clone();
             let listener = match origin {
@@ -131,7 +141,14 @@ fn unbound(option: &str, error: &NetError) -> CliError {
 }
 
 fn wanted(config: &Config, role: Role) -> Vec<Wanted<'_>> {
-    let plain = |name, option, addresses| Wanted { name, option, addresses, implicit: false };
+    let proxies: &[AddressRange] = match role {
+        Role::Mx => &config.mx.proxies,
+        Role::Submission => &config.submission.proxies,
+        Role::Lmtpd => &config.lmtpd.proxies,
+        Role::Imapd => &config.imapd.proxies,
+        Role::Relay => &[],
+    };
+    let plain = |name, option, addresses| Wanted { name, option, addresses, proxies, implicit: false };
     let tls = |name, option, addresses| Wanted { implicit: true, ..plain(name, option, addresses) };
     match role {
         Role::Mx => vec![plain("mx", "mx.listen", &config.mx.listen)],

@@ -3,13 +3,13 @@
 use crate::error::CliError;
 use crate::paths::DataPaths;
 use address::Domain;
-use config::{Config, HostPort, LmtpEndpoint};
+use config::{AddressRange, Config, HostPort, LmtpEndpoint};
 use imapd::ImapSettings;
 use journal::JournalSettings;
 use lmtpd::LmtpdSettings;
 use mailstore::MailstoreSettings;
 use mx::MxSettings;
-use net::RoleName;
+use net::{Network, RoleName};
 use receive::ReceiverSettings;
 use relay::{Endpoint, RelaySettings, RelayTimes, ResolverSettings};
 use route::{FixedRoute, RouteSettings, SmartHost};
@@ -56,31 +56,44 @@ fn receiver(config: &Config, paths: &DataPaths) -> Result<ReceiverSettings, CliE
         body_memory_bytes_max: config.limits.message_memory.as_usize(),
         message_bytes_max: config.limits.message_size.0,
         recipients_max: count(config.mx.recipients),
+        messages_max: count(config.mx.messages),
+        domains_max: config.mx.recipient_domains.map_or(usize::MAX, count),
         errors_max: config.mx.errors.get(),
         command_time_max: config.mx.command_time,
         data_time_max: config.mx.data_time,
+        data_rate_bytes_min: config.mx.data_rate.0,
+        session_time_max: config.mx.session_time,
+        ..ReceiverSettings::default()
     })
 }
 
 pub fn mx(config: &Config, paths: &DataPaths) -> Result<MxSettings, CliError> {
-    Ok(MxSettings { receiver: receiver(config, paths)?, hops_max: count(config.mx.hops) })
+    let xclient = networks(&config.mx.xclient)?;
+    let receiver = ReceiverSettings { xclient, ..receiver(config, paths)? };
+    Ok(MxSettings { receiver, hops_max: count(config.mx.hops) })
 }
 
 pub fn submission(config: &Config, paths: &DataPaths) -> Result<SubmissionSettings, CliError> {
+    let xclient = networks(&config.submission.xclient)?;
     Ok(SubmissionSettings {
-        receiver: receiver(config, paths)?,
+        receiver: ReceiverSettings { xclient, ..receiver(config, paths)? },
         hops_max: count(config.mx.hops),
         any_sender: config.submission.any_sender,
     })
 }
 
 pub fn lmtpd(config: &Config, paths: &DataPaths) -> Result<LmtpdSettings, CliError> {
-    let trusted = config.lmtpd.trusted.iter().map(|range| range.to_string().parse());
-    let trusted = trusted.collect::<Result<_, _>>().map_err(|error| CliError::Usage(format!("{error}")))?;
+    let trusted = networks(&config.lmtpd.trusted)?;
     let receiver = receiver(config, paths)?;
     // What other roles have taken has grown by their trace fields: it must not be too big here.
     let message_bytes_max = receiver.message_bytes_max.saturating_add(limits::TRACE_BYTES_MAX);
     Ok(LmtpdSettings { receiver: ReceiverSettings { message_bytes_max, ..receiver }, trusted })
+}
+
+/// Ranges of an option as networks.
+pub fn networks(ranges: &[AddressRange]) -> Result<Vec<Network>, CliError> {
+    let networks = ranges.iter().map(|range| range.to_string().parse());
+    networks.collect::<Result<_, _>>().map_err(|error| CliError::Usage(format!("{error}")))
 }
 
 pub fn route(config: &Config) -> Result<RouteSettings, CliError> {

@@ -1,9 +1,10 @@
 //! What outlives the states of a session, and what a state's step leads to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::command::Hello;
-use crate::{Extensions, Flavour, Refusal, Reply};
+use crate::{Extensions, Flavour, Refusal, Reply, xclient};
 
 use super::line::LineReader;
 use super::{Event, ServerSettings, State};
@@ -31,6 +32,11 @@ pub(super) struct Conversation {
     pub(super) pipelined: bool,
     /// Bytes of that command.
     pub(super) command_bytes: usize,
+    pub(super) xclient_allowed: bool,
+    pub(super) closed_because: Option<String>,
+    /// Domains of the recipients so far; none are kept where any number may come.
+    domains: BTreeSet<String>,
+    messages: usize,
     errors: u32,
     refusals: u32,
     idle_commands: u32,
@@ -47,6 +53,10 @@ impl Conversation {
             authenticated: false,
             pipelined: false,
             command_bytes: 0,
+            xclient_allowed: false,
+            closed_because: None,
+            domains: BTreeSet::new(),
+            messages: 0,
             errors: 0,
             refusals: 0,
             idle_commands: 0,
@@ -68,7 +78,29 @@ impl Conversation {
         if !self.secure {
             offered.auth.clear();
         }
+        offered.limits = self.settings.session_limits();
+        if self.xclient_allowed {
+            offered.xclient = xclient::ATTRIBUTES.map(str::to_owned).to_vec();
+        }
         offered
+    }
+
+    /// Counts a MAIL; false at one too many (RFC 9422 4.1).
+    pub(super) fn begins_message(&mut self) -> bool {
+        self.messages += 1;
+        self.messages <= self.settings.messages_max
+    }
+
+    /// Whether a recipient at `host` would be one domain too many (RFC 9422 4.3).
+    pub(super) fn is_domain_too_many(&self, host: &str) -> bool {
+        self.domains.len() >= self.settings.domains_max && !self.domains.contains(host)
+    }
+
+    /// A recipient at `host` was taken.
+    pub(super) fn domain_taken(&mut self, host: String) {
+        if self.settings.domains_max != usize::MAX {
+            self.domains.insert(host);
+        }
     }
 
     /// The client made a mistake: it is told, counted, and stays where it is, unless there were too many.
@@ -111,6 +143,7 @@ impl Conversation {
 
     fn closed(&mut self, why: &str) -> State {
         self.say(&Reply::new(421, crate::EnhancedCode::new(4, 7, 0), why));
+        self.closed_because = Some(why.to_owned());
         State::Closed
     }
 }

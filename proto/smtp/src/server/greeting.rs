@@ -8,7 +8,7 @@ use crate::{EnhancedCode, Flavour, Refusal, Reply};
 use super::content::ExpectDiscard;
 use super::conversation::{Conversation, Next, not_offered, out_of_sequence};
 use super::transaction::ExpectMail;
-use super::{Answer, Event, Expect, State};
+use super::{Answer, Event, Expect, State, xclient};
 
 /// The connection is up and nothing has been said.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ pub(super) struct Greeting;
 impl Greeting {
     // greeting = "220 " ( Domain / address-literal ) [ SP textstring ] CRLF (RFC 5321 4.2)
     pub(super) fn accepted(self, c: &mut Conversation) -> State {
-        let protocol = if c.is_lmtp() { "LMTP" } else { "ESMTP" };
-        c.say(&Reply::new(220, None, format!("{} {protocol} Tartan", c.settings.hostname)));
+        greet(c);
         ExpectHello.into()
     }
 
@@ -28,6 +27,11 @@ impl Greeting {
         // RFC 5321 3.1: after 554 the client is given the time to QUIT; 421 announces that we close.
         if temporary { State::Closed } else { State::Command(Expect::Quit(ExpectQuit)) }
     }
+}
+
+pub(super) fn greet(c: &mut Conversation) {
+    let protocol = if c.is_lmtp() { "LMTP" } else { "ESMTP" };
+    c.say(&Reply::new(220, None, format!("{} {protocol} Tartan", c.settings.hostname)));
 }
 
 impl Expect {
@@ -65,6 +69,7 @@ impl Expect {
             (state, Command::Vrfy) => state.said(c, &vrfy()),
             (state, Command::Expn) => c.mistake(not_offered("EXPN is not offered"), State::Command(state)),
             (_, Command::BdatUnreadable) => bdat_unreadable(c),
+            (state, Command::Xclient(arguments)) => xclient::xclient(state, arguments, c),
             (Expect::Hello(state), command) => state.command(command, c),
             (Expect::Mail(state), command) => state.command(command, c),
             (Expect::Rcpt(state), command) => state.command(command, c),

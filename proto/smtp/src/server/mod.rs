@@ -23,6 +23,7 @@ mod conversation;
 mod greeting;
 mod line;
 mod transaction;
+mod xclient;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,13 +31,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::command::{Auth, Hello, Mail, Rcpt};
-use crate::{Extensions, Flavour, Refusal, Reply};
+use crate::xclient::Xclient;
+use crate::{Extensions, Flavour, Refusal, Reply, SessionLimits};
 
 use auth::{AuthAnswer, ExpectAuthLine};
 use content::{Ended, ExpectChunk, ExpectChunkBytes, ExpectDiscard, ExpectText, FirstChunk, TextStart};
 use conversation::{Conversation, Next};
 use greeting::{ExpectHello, ExpectQuit, ExpectTls, Greeting, HelloAnswer, TlsAnswer};
 use transaction::{ExpectMail, ExpectRcpt, MailAnswer, RcptAnswer};
+use xclient::XclientAnswer;
 
 /// What a server is and offers. One value serves all sessions of a listener.
 #[derive(Clone, Debug)]
@@ -52,6 +55,10 @@ pub struct ServerSettings {
     pub auth_required: bool,
     /// Recipients of one transaction.
     pub recipients_max: usize,
+    /// Transactions of one session, those that come to nothing included.
+    pub messages_max: usize,
+    /// Domains of the recipients of one session.
+    pub domains_max: usize,
     /// Protocol errors after which the session is closed.
     pub errors_max: u32,
     /// Senders and recipients refused for good after which the session is closed.
@@ -74,9 +81,11 @@ impl ServerSettings {
             extensions: Extensions::ours(limits::MESSAGE_BYTES_MAX),
             auth_required: false,
             recipients_max: limits::SMTP_RECIPIENTS_MAX,
+            messages_max: usize::MAX,
+            domains_max: usize::MAX,
             errors_max: limits::SMTP_ERRORS_MAX,
             refusals_max: refusals_max(flavour),
-            idle_commands_max: limits::SMTP_IDLE_COMMANDS_MAX,
+            idle_commands_max: idle_commands_max(flavour),
             command_time_max: limits::SMTP_COMMAND_TIME_MAX,
             data_time_max: limits::SMTP_DATA_TIME_MAX,
         }
@@ -85,6 +94,15 @@ impl ServerSettings {
     /// Bytes of the biggest message; 0 for no limit.
     fn size_max(&self) -> u64 {
         self.extensions.size.unwrap_or(0)
+    }
+
+    /// What `LIMITS` says: the limits that are kept (RFC 9422).
+    fn session_limits(&self) -> SessionLimits {
+        SessionLimits {
+            recipients: Some(self.recipients_max),
+            messages: Some(self.messages_max),
+            domains: Some(self.domains_max),
+        }
     }
 }
 
@@ -100,6 +118,9 @@ pub enum Event {
     Auth(Auth),
     /// (asks) The client's response to a challenge; answered like [`Event::Auth`].
     AuthResponse(Vec<u8>),
+    /// (asks) The client, which may, says whom it speaks for. Accepted, the session begins anew, with a greeting; refused,
+    /// it goes on as it was.
+    Xclient(Box<Xclient>),
     /// The client gave up its AUTH.
     AuthCancelled,
     /// (asks) A transaction begins.
@@ -123,6 +144,12 @@ pub enum Event {
 /// Who hands mail in by LMTP is trusted, and hands in what others have asked it to.
 fn refusals_max(flavour: Flavour) -> u32 {
     if flavour == Flavour::Lmtp { u32::MAX } else { limits::SMTP_REFUSALS_MAX }
+}
+
+/// A relay keeps its connection for message after message, none of which may be taken for hours: where it is trusted,
+/// nothing is made of that.
+fn idle_commands_max(flavour: Flavour) -> u32 {
+    if flavour == Flavour::Lmtp { u32::MAX } else { limits::SMTP_IDLE_COMMANDS_MAX }
 }
 
 /// What the machine saw of a message.
@@ -163,6 +190,7 @@ enum Expect {
 #[derive(Debug)]
 enum Answer {
     Hello(HelloAnswer),
+    Xclient(XclientAnswer),
     Tls(TlsAnswer),
     Auth(AuthAnswer),
     Mail(MailAnswer),
@@ -184,6 +212,21 @@ impl Session {
     /// first thing to be answered: `accept` greets, `refuse` turns the client away (RFC 5321 3.1).
     pub fn new(settings: Arc<ServerSettings>, secure: bool) -> Self {
         Self { conversation: Conversation::new(settings, secure), state: State::Greeting(Greeting) }
+    }
+
+    /// Lets this client use XCLIENT.
+    pub fn xclient_allow(&mut self) {
+        self.conversation.xclient_allowed = true;
+    }
+
+    /// XCLIENT said that the client has signed in: AUTH is not needed any more.
+    pub fn authenticated_set(&mut self, authenticated: bool) {
+        self.conversation.authenticated = authenticated;
+    }
+
+    /// Why this side has closed the session, where it has and the client did not ask for it.
+    pub fn closed_because(&self) -> Option<&str> {
+        self.conversation.closed_because.as_deref()
     }
 
     /// What comes next from `input`; `None` where more bytes are needed or an answer is due.
@@ -220,6 +263,7 @@ impl Session {
         self.state = match std::mem::replace(&mut self.state, State::Closed) {
             State::Greeting(greeting) => greeting.accepted(c),
             State::Answer(Answer::Hello(answer)) => answer.accepted(c),
+            State::Answer(Answer::Xclient(answer)) => answer.accepted(c),
             State::Answer(Answer::Tls(answer)) => answer.accepted(c),
             State::Answer(Answer::Auth(answer)) => answer.accepted(c),
             State::Answer(Answer::Mail(answer)) => answer.accepted(c),
@@ -236,6 +280,7 @@ impl Session {
         self.state = match std::mem::replace(&mut self.state, State::Closed) {
             State::Greeting(greeting) => greeting.refused(c, refusal),
             State::Answer(Answer::Hello(answer)) => answer.refused(c, refusal),
+            State::Answer(Answer::Xclient(answer)) => answer.refused(c, refusal),
             State::Answer(Answer::Tls(answer)) => answer.refused(c, refusal),
             State::Answer(Answer::Auth(answer)) => answer.refused(c, refusal),
             State::Answer(Answer::Mail(answer)) => answer.refused(c, refusal),
@@ -284,6 +329,7 @@ impl Session {
 
     /// Ends the session with this reply, RFC 5321 3.8: a time-out, a stop, a client that tries too much.
     pub fn close(&mut self, refusal: Refusal) {
+        self.conversation.closed_because = Some(refusal.reply().text());
         self.conversation.say(&refusal.into());
         self.state = State::Closed;
     }
@@ -296,13 +342,15 @@ impl Session {
     /// How long the client may be silent from now on.
     pub fn silence_time_max(&self) -> Duration {
         let settings = &self.conversation.settings;
-        match self.state {
-            State::Text(_) | State::ChunkBytes(_) | State::Discard(_) => settings.data_time_max,
-            _ => settings.command_time_max,
-        }
+        if self.in_data() { settings.data_time_max } else { settings.command_time_max }
     }
 
-    /// Whether the client is sending bytes that are no command: content, also of a message that is refused.
+    /// Whether the next byte that comes is one of content: wanted or not, but no command.
+    pub fn in_data(&self) -> bool {
+        matches!(self.state, State::Text(_) | State::ChunkBytes(_) | State::Discard(_))
+    }
+
+    /// Whether the client is sending a message: its content, also where it is refused, or the commands between its chunks.
     pub fn in_bytes(&self) -> bool {
         self.in_content() || matches!(self.state, State::Discard(_))
     }

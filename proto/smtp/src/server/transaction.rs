@@ -1,6 +1,6 @@
 //! The envelope: MAIL and RCPT, RFC 5321 3.3.
 
-use address::MailParams;
+use address::{ForwardPath, MailParams};
 
 use crate::command::{Command, Mail, Rcpt};
 use crate::{EnhancedCode, Refusal, Reply};
@@ -35,6 +35,9 @@ impl ExpectMail {
     fn mail(self, mail: Mail, c: &mut Conversation) -> Next {
         if let Some(refusal) = mail_refusal(&mail.params, c) {
             return c.mistake(refusal, self.into());
+        }
+        if !c.begins_message() {
+            return c.closing("Too many messages in one session");
         }
         let answer = MailAnswer { smtp_utf8: mail.params.smtputf8 };
         Next::Event(State::Answer(Answer::Mail(answer)), Event::Mail(mail))
@@ -132,7 +135,10 @@ impl ExpectRcpt {
                 Next::Go(self.into())
             }
             Some(refusal) => c.mistake(refusal, self.into()),
-            None => Next::Event(State::Answer(Answer::Rcpt(RcptAnswer { state: self })), Event::Rcpt(rcpt)),
+            None => {
+                let answer = RcptAnswer { state: self, host: host(&rcpt) };
+                Next::Event(State::Answer(Answer::Rcpt(answer)), Event::Rcpt(rcpt))
+            }
         }
     }
 
@@ -141,6 +147,8 @@ impl ExpectRcpt {
         let bytes = self.bytes + c.command_bytes;
         if self.accepted >= c.settings.recipients_max || bytes > limits::SMTP_ENVELOPE_BYTES_MAX {
             Some(Refusal::new(452, (4, 5, 3), "Too many recipients"))
+        } else if host(rcpt).is_some_and(|host| c.is_domain_too_many(&host)) {
+            Some(Refusal::new(452, (4, 5, 3), "Too many domains of recipients"))
         } else if !rcpt.is_ascii && !self.smtp_utf8 {
             Some(Refusal::new(553, (5, 6, 7), "SMTPUTF8 is needed for that recipient address"))
         } else if wants_dsn && !c.settings.extensions.dsn {
@@ -165,10 +173,19 @@ impl ExpectRcpt {
     }
 }
 
+/// What stands behind the `@` of a recipient; nothing of `<Postmaster>`.
+fn host(rcpt: &Rcpt) -> Option<String> {
+    match &rcpt.forward_path {
+        ForwardPath::Postmaster => None,
+        ForwardPath::Address(address) => Some(address.host().to_string()),
+    }
+}
+
 /// The caller decides on a recipient.
 #[derive(Debug)]
 pub(super) struct RcptAnswer {
     state: ExpectRcpt,
+    host: Option<String>,
 }
 
 impl RcptAnswer {
@@ -176,6 +193,7 @@ impl RcptAnswer {
         c.say(&Reply::new(250, EnhancedCode::new(2, 1, 5), "Recipient ok"));
         self.state.accepted += 1;
         self.state.bytes += c.command_bytes;
+        self.host.into_iter().for_each(|host| c.domain_taken(host));
         self.state.into()
     }
 

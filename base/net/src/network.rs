@@ -1,4 +1,4 @@
-//! Networks of hosts that are trusted.
+//! Networks of hosts that are trusted with something.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -22,6 +22,11 @@ impl Network {
             Self { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix_bits: 8 },
             Self { address: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix_bits: 128 },
         ]
+    }
+
+    /// Whether one of `networks` holds `address`.
+    pub fn any(networks: &[Self], address: IpAddr) -> bool {
+        networks.iter().any(|network| network.contains(address))
     }
 
     /// Whether `address` is in the network.
