@@ -103,7 +103,7 @@ macro_rules! sections {
 
         $(
             impl $Section {
-                fn read(reader: &mut $crate::read::Reader<'_>) -> Option<Self> {
+                pub(crate) fn read(reader: &mut $crate::read::Reader<'_>) -> Option<Self> {
                     const SECTION: &str = stringify!($section);
                     $( let $key = reader.option(
                         (SECTION, stringify!($key)),

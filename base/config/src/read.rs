@@ -1,9 +1,10 @@
 //! From text to [`Config`], collecting every mistake.
 
 use crate::value::{Found, Mistake, Value};
-use crate::{Config, ConfigError, ConfigErrors, SectionInfo, table};
+use crate::{Config, ConfigError, ConfigErrors, SectionInfo, System, table};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use toml::Spanned;
 use toml::de::DeTable;
 
 /// Checks the text of a configuration file; `file` is its name for messages.
@@ -24,10 +25,10 @@ pub fn check_by(
     rules: impl FnOnce(&Config) -> Vec<(&'static str, &'static str, String)>,
 ) -> Result<Config, ConfigErrors> {
     let (table, syntax) = DeTable::parse_recoverable(text);
-    let mut reader =
-        Reader { table: table.get_ref(), mistakes: Vec::new(), missing: Vec::new(), wrong: Vec::new() };
+    let mut reader = Reader::new(&table);
     for error in syntax {
-        reader.mistake(error.span().unwrap_or_default(), error.message().to_owned());
+        let span = error.span().unwrap_or_default();
+        reader.mistake(span.clone(), syntax_mistake(error.message(), text.get(span).unwrap_or_default()));
     }
     reader.unknown(&table::sections());
     let config = Config::read(&mut reader);
@@ -43,6 +44,14 @@ pub fn check_by(
     }
 }
 
+/// The section `[system]` of a file, whatever is wrong with the others: enough to find the system that runs by an earlier
+/// version of it. None where that section has a mistake.
+pub fn system(text: &str) -> Option<System> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let mut reader = Reader::new(&table);
+    System::read(&mut reader).filter(|_| reader.mistakes.is_empty())
+}
+
 /// Reads options from the parsed file and keeps the mistakes.
 pub(crate) struct Reader<'a> {
     table: &'a DeTable<'a>,
@@ -52,7 +61,11 @@ pub(crate) struct Reader<'a> {
     wrong: Vec<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(table: &'a Spanned<DeTable<'a>>) -> Self {
+        Self { table: table.get_ref(), mistakes: Vec::new(), missing: Vec::new(), wrong: Vec::new() }
+    }
+
     /// The option's value, or its default: also in place of a wrong value, so that what else is wrong is found in the
     /// same run. None where there is no default.
     pub(crate) fn option<T: Value>(&mut self, (section, key): (&str, &str), default: Option<T>) -> Option<T> {
@@ -151,6 +164,14 @@ impl Reader<'_> {
         };
         let missing = self.missing.into_iter().map(|message| ConfigError { line: None, message });
         self.mistakes.into_iter().map(at_line).chain(missing).collect()
+    }
+}
+
+/// What the parser says, which does not name a key that is given twice.
+fn syntax_mistake(message: &str, place: &str) -> String {
+    match message {
+        "duplicate key" if !place.is_empty() => format!("{place} is given twice"),
+        message => message.to_owned(),
     }
 }
 

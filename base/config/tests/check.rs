@@ -246,6 +246,20 @@ fn a_wrong_value_is_told_once_and_no_rule_is_judged_by_what_stands_for_it() {
 }
 
 #[test]
+fn a_key_or_section_that_is_given_twice_is_named() {
+    let told = errors(&with("[mx]\nhops = 3\nhops = 4\n[log]\n[mx]\n"));
+    assert_eq!(told, "t.toml:6: hops is given twice\nt.toml:8: mx is given twice");
+}
+
+#[test]
+fn the_system_section_is_read_whatever_is_wrong_elsewhere() {
+    let system = config::system(&with("data = \"/srv\"\n[mx]\nlissen = 3\n[spool\n")).expect("right");
+    assert_eq!(system.data.to_str(), Some("/srv"));
+    assert_eq!(config::system(&with("data = 3\n")), None);
+    assert_eq!(config::system("[system]\ndomain = \"b.test\"\n"), None);
+}
+
+#[test]
 fn an_address_is_listened_on_once() {
     let told = errors(&with(
         "[mx]\nlisten = [\"127.0.0.1:25\", \"127.0.0.1:0\"]\n[submission]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:25\"]\n",

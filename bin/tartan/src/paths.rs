@@ -1,8 +1,9 @@
 //! The files of a system: its configuration, and what lies where in its data directory.
 
 use crate::error::CliError;
+use crate::system::certificate_in;
 use address::Domain;
-use config::Config;
+use config::{Config, System};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -10,14 +11,34 @@ use std::path::{Path, PathBuf};
 
 /// Reads and checks a configuration file. Relative paths in it are taken from its directory.
 pub fn config_load(file: &Path) -> Result<Config, CliError> {
+    load(file, rules)
+}
+
+/// The same, and what it names must be there, too.
+pub fn config_check(file: &Path) -> Result<Config, CliError> {
+    load(file, |config| [rules(config), certificates_absent(folder(file), config)].concat())
+}
+
+/// The section `[system]` of a file that has a mistake elsewhere; none where it has one itself.
+pub fn system_load(file: &Path) -> Option<System> {
+    let mut system = config::system(&std::fs::read_to_string(file).ok()?)?;
+    system.data = absolute(folder(file), &system.data).ok()?;
+    Some(system)
+}
+
+fn load(file: &Path, rules: impl FnOnce(&Config) -> Vec<Breach>) -> Result<Config, CliError> {
     let text = std::fs::read_to_string(file).map_err(|source| unread(file, source))?;
     let mut config = config::check_by(&file.display().to_string(), &text, rules)?;
-    let base = file.parent().unwrap_or(Path::new("."));
+    let base = folder(file);
     config.system.data = absolute(base, &config.system.data)?;
     for directory in &mut config.tls.certificates {
         *directory = absolute(base, directory)?;
     }
     Ok(config)
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
 }
 
 /// `path` from `base`, from the root on and without `.` in between, so that it reads the same everywhere.
@@ -26,8 +47,23 @@ fn absolute(base: &Path, path: &Path) -> Result<PathBuf, CliError> {
     std::path::absolute(&path).map(|path| path.components().collect()).map_err(CliError::file(&path))
 }
 
+/// Section, key, and what is wrong.
+type Breach = (&'static str, &'static str, String);
+
+/// Certificates that the user who checks cannot find.
+fn certificates_absent(base: &Path, config: &Config) -> Vec<Breach> {
+    let directories = config.tls.certificates.iter().map(|directory| base.join(directory));
+    let files =
+        directories.map(|directory| certificate_in(&directory)).flat_map(|files| [files.chain, files.key]);
+    let absent = |path: PathBuf| std::fs::File::open(&path).err().map(|error| (path, error));
+    files
+        .filter_map(absent)
+        .map(|(path, error)| ("tls", "certificates", format!("{}: {error}", path.display())))
+        .collect()
+}
+
 /// What the crates that use an option know better than the option's type.
-fn rules(config: &Config) -> Vec<(&'static str, &'static str, String)> {
+fn rules(config: &Config) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (key, name) in [("hostname", &config.system.hostname), ("domain", &config.system.domain)] {
         if let Err(error) = Domain::parse(&name.0) {

@@ -67,6 +67,21 @@ fn every_mistake_of_a_configuration_is_printed_with_its_line() {
 }
 
 #[test]
+fn a_certificate_that_is_not_there_is_told_with_its_path_and_line() {
+    let (dir, file) = stopped();
+    let text = std::fs::read_to_string(&file).expect("read");
+    written(dir.path(), &format!("{text}[tls]\ncertificates = [\"here\"]\n"));
+    let told = fails(2, &["config", "check", &file]);
+    let path = dir.path().join("here/certificate.pem");
+    assert!(told.contains(&format!(":6: tls.certificates: {}: No such file", path.display())), "{told}");
+    std::fs::create_dir(dir.path().join("here")).expect("made");
+    for name in ["fullchain.pem", "privkey.pem"] {
+        std::fs::write(dir.path().join("here").join(name), "").expect("written");
+    }
+    ok(&["config", "check", &file]);
+}
+
+#[test]
 fn a_good_configuration_is_said_to_be_one() {
     let (_dir, file) = stopped();
     assert!(ok(&["config", "check", &file]).contains("no errors"));

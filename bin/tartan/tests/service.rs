@@ -105,9 +105,15 @@ fn a_reload_by_signal_or_command_begins_with_its_time_and_ends_with_readiness() 
     assert!(service.tartan(&["reload"]).0);
     reloaded(&service, "STATUS=imapd ready");
 
-    std::fs::write(&service.config, "[mx]\nlisten = 25\n").expect("written");
+    let right = std::fs::read_to_string(&service.config).expect("read");
+    std::fs::write(&service.config, format!("{right}lissen = []\n")).expect("written");
     service.signal(Signal::HUP);
     reloaded(&service, "STATUS=not reloaded: ");
+    let (done, told) = service.tartan(&["reload"]);
+    assert!(!done && told.contains("there is no option imapd.lissen"), "{told}");
+    reloaded(&service, "STATUS=not reloaded: ");
+    let (done, told) = service.tartan(&["status"]);
+    assert!(done && told.contains("imapd ready"), "{told}");
 }
 
 fn reloaded(service: &Service, status: &str) {

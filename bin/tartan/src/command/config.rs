@@ -2,7 +2,7 @@
 
 use crate::cli::ConfigCommand;
 use crate::error::CliError;
-use crate::paths::config_load;
+use crate::paths::config_check;
 use crate::print::Printer;
 use config::ConfigErrors;
 use serde_json::json;
@@ -17,7 +17,7 @@ pub fn run(command: &ConfigCommand, default: &Path, printer: &Printer) -> Result
 }
 
 fn check(file: &Path, printer: &Printer) -> Result<(), CliError> {
-    match config_load(file) {
+    match config_check(file) {
         Ok(_) => printer.done(&format!("{}: no errors", file.display())),
         Err(CliError::Config(errors)) if printer.is_json() => {
             printer.print(&as_json(&errors), |_| String::new())?;

@@ -12,17 +12,29 @@ mod spool;
 
 use crate::cli::Command;
 use crate::error::CliError;
+use crate::paths::{config_load, system_load};
 use crate::print::Printer;
+use ::config::ConfigErrors;
 use owner::{Needs, Owner};
 use std::path::Path;
 
 /// Runs a command that is about a system.
-pub async fn run(command: Command, config: &Path, printer: &Printer) -> Result<(), CliError> {
-    let config = crate::paths::config_load(config)?;
-    let owner = Owner::reach(&config, needs(&command)).await?;
-    let done = dispatch(command, &config, &owner, printer).await;
+pub async fn run(command: Command, file: &Path, printer: &Printer) -> Result<(), CliError> {
+    let (owner, default_domain) = match config_load(file) {
+        Ok(config) => (Owner::reach(&config, needs(&command)).await?, config.system.domain.0),
+        Err(CliError::Config(errors)) => running(file, errors).await?,
+        Err(error) => return Err(error),
+    };
+    let done = dispatch(command, &default_domain, &owner, printer).await;
     owner.close();
     done
+}
+
+/// A mistake in the file is no reason not to talk to the system that runs by what the file was.
+async fn running(file: &Path, errors: ConfigErrors) -> Result<(Owner, String), CliError> {
+    let Some(system) = system_load(file) else { return Err(errors.into()) };
+    let owner = Owner::running(&system.data).await.ok_or(errors)?;
+    Ok((owner, system.domain.0))
 }
 
 fn needs(command: &Command) -> Needs {
@@ -36,11 +48,11 @@ fn needs(command: &Command) -> Needs {
 
 async fn dispatch(
     command: Command,
-    config: &::config::Config,
+    default_domain: &str,
     owner: &Owner,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let (client, default_domain) = (owner.client(), config.system.domain.0.as_str());
+    let client = owner.client();
     match command {
         Command::Domain(command) => domain::run(command, client, printer).await,
         Command::Account(command) => account::run(command, default_domain, client, printer).await,

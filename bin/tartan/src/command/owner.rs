@@ -7,6 +7,7 @@ use crate::system::{directory_open, mail_open, spool_open};
 use admin::{AdminClient, AdminError, AdminHandles, ProcessStatus, ReloadReport};
 use config::Config;
 use std::io::ErrorKind;
+use std::path::Path;
 
 /// What a command cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ impl Owner {
             }
             Err(error) => Err(CliError::Unreachable(error.to_string())),
         }
+    }
+
+    /// The system that runs on `data`, if any.
+    pub async fn running(data: &Path) -> Option<Self> {
+        let client = AdminClient::connect(&DataPaths::new(data).admin_socket()).await.ok()?;
+        Some(Self { client, opened: AdminHandles::default() })
     }
 
     pub fn client(&self) -> &AdminClient {

@@ -145,7 +145,7 @@ pub fn certificate_files(config: &Config, paths: &DataPaths) -> Result<Vec<Certi
 }
 
 /// `certificate.pem` and `key.pem`, or the names that certbot gives.
-fn certificate_in(directory: &Path) -> CertificateFiles {
+pub fn certificate_in(directory: &Path) -> CertificateFiles {
     let [chain, key] = ["certificate.pem", "key.pem"].map(|name| directory.join(name));
     if chain.exists() {
         return CertificateFiles { chain, key };
