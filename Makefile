@@ -4,10 +4,11 @@
 
 DATA ?= ./tartan-data
 RUN_ARGS ?=
+DEB ?= target/deb
 SOAK_ROUNDS ?= 500
 NEXTEST_PROFILE ?= default
 
-.PHONY: help run test test-fast lint soak bench
+.PHONY: help run test test-fast lint soak bench deb
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 12
@@ -39,6 +40,11 @@ soak: ## the long loops: kill -9 under load, SOAK_ROUNDS (500) times
 	@.ci/packages test
 	cargo build --package tartan
 	TARTAN_KILL_ROUNDS=$(SOAK_ROUNDS) cargo nextest run --package interop --profile soak --test kill
+
+deb: ## a Debian package, in DEB (target/deb)
+	@.ci/packages deb
+	cargo build --profile dist --package tartan
+	cargo xtask deb --binary "$${CARGO_TARGET_DIR:-target}/dist/tartan" --out "$(DEB)"
 
 bench: ## tables: deliveries and appends a second beside raw fdatasync, in one run
 	cargo build --release --package tartan --package bench

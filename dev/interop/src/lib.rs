@@ -6,6 +6,8 @@
 pub mod metrics;
 pub mod settings;
 
+pub mod machine;
+
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;

@@ -1,35 +1,40 @@
-//! The house rules, as checks: `cargo xtask arch`, `cargo xtask tidy`, `cargo xtask rfc`.
+//! The house rules, as checks: `cargo xtask arch`, `cargo xtask tidy`, `cargo xtask rfc`; and `cargo xtask deb`, the
+//! Debian package.
 //!
 //! Each check prints every breach it finds, one a line with its place, and exits with 1 if there was one.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod arch;
+mod deb;
 mod rfc;
 mod source;
 mod tidy;
 
 use clap::Parser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The house rules of the repository, as checks.
+/// The house rules of the repository, as checks, and its package.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
-enum Check {
+enum Task {
     /// Dependencies run only downwards through the layers; exceptions are named in the source of this check.
     Arch,
     /// Function and file lengths, banned words in names, leftover markers, RFC citations.
     Tidy,
     /// Only the citations: every RFC that code cites is listed in RFCS.tsv.
     Rfc,
+    /// Makes a Debian package of a binary that is built already, and prints its path.
+    Deb(deb::DebArgs),
 }
 
 fn main() -> ExitCode {
     let root = workspace_root();
-    let breaches = match Check::parse() {
-        Check::Arch => arch::breaches(&root),
-        Check::Tidy => [tidy::breaches(&root), rfc::breaches(&root)].concat(),
-        Check::Rfc => rfc::breaches(&root),
+    let breaches = match Task::parse() {
+        Task::Arch => arch::breaches(&root),
+        Task::Tidy => [tidy::breaches(&root), rfc::breaches(&root)].concat(),
+        Task::Rfc => rfc::breaches(&root),
+        Task::Deb(args) => return package(&root, &args),
     };
     for breach in &breaches {
         eprintln!("{breach}");
@@ -40,6 +45,17 @@ fn main() -> ExitCode {
     }
     eprintln!("{} breaches of the house rules", breaches.len());
     ExitCode::FAILURE
+}
+
+fn package(root: &Path, args: &deb::DebArgs) -> ExitCode {
+    match deb::build(root, args) {
+        Ok(package) => println!("{}", package.display()),
+        Err(error) => {
+            eprintln!("deb: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn workspace_root() -> PathBuf {
