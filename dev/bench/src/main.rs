@@ -1,61 +1,106 @@
-//! `make bench`: how many messages a second Tartan takes responsibility for, beside what the disk allows:
-//! appends of the same size with one fdatasync each, measured before and after in the same run.
+//! `make bench`: how many messages a second Tartan takes responsibility for, beside Dovecot, Cyrus and Postfix with
+//! their default syncing, and beside what the disk allows, all in one run.
 //!
-//! Nothing here asserts: a table is printed, and its reader judges.
-#![allow(clippy::print_stdout)]
+//! Nothing here asserts: tables are printed, and their reader judges. docs/benchmarks.md says what is measured and how.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod letters;
 mod load;
+mod measure;
 mod raw;
-mod sample;
+mod server;
+mod session;
+mod table;
 
-use clap::Parser;
-use load::Wire;
-use std::path::PathBuf;
+use clap::{Parser, ValueEnum};
+use letters::Payload;
+use measure::{Case, Row};
+use server::{Kind, Server};
+use session::Wire;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
-use testkit::Trial;
+use table::Table;
 
-/// Messages a second over each wire, beside raw appends with fdatasync.
+/// Messages a second over each wire, beside other servers and beside raw appends with fdatasync.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Options {
+    /// The wires to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Wire::value_variants().to_vec())]
+    only: Vec<Wire>,
+    /// The servers to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::value_variants().to_vec())]
+    servers: Vec<Kind>,
+    /// What the messages are made of.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Payload::value_variants().to_vec())]
+    payloads: Vec<Payload>,
+    /// Connections at once.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
+    connections: Vec<usize>,
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 4)]
-    seconds: u64,
+    #[arg(long, default_value_t = 2.5)]
+    seconds: f64,
+    /// Measurements of each case; their median is shown.
+    #[arg(long, default_value_t = 3)]
+    repeat: usize,
     /// Bytes of each message.
     #[arg(long, default_value_t = 8_192)]
     size: usize,
-    /// Folder on the disk to measure.
-    #[arg(long, default_value = ".")]
+    /// Accounts of each server, each with its inbox.
+    #[arg(long, default_value_t = 1_000)]
+    accounts: usize,
+    /// Folder on the disk to measure; its parents must be open to all users.
+    #[arg(long, default_value = "/var/tmp")]
     folder: PathBuf,
+}
+
+impl Options {
+    /// One round: each case, server after server.
+    fn cases(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for wire in &self.only {
+            for payload in &self.payloads {
+                for connections in &self.connections {
+                    cases.push(Case { wire: *wire, payload: *payload, connections: *connections });
+                }
+            }
+        }
+        cases
+    }
+
+    fn servers(&self, folder: &Path) -> Vec<Server> {
+        let speaks = |kind: &Kind| self.only.iter().any(|wire| kind.speaks(*wire));
+        let kinds = self.servers.iter().filter(|kind| speaks(kind));
+        kinds.map(|kind| Server::start(*kind, &folder.join(kind.name()), self.accounts)).collect()
+    }
 }
 
 fn main() {
     let options = Options::parse();
     let folder = tempfile::tempdir_in(&options.folder).expect("a folder on the disk to measure");
-    let time = Duration::from_secs(options.seconds);
-    let trial = Trial::start(&folder.path().join("data"));
-    println!(
-        "{} byte messages, {} s each; raw: one write and one fdatasync each",
-        options.size, options.seconds
-    );
-    println!();
-    println!("wire     connections   messages/s   CPU ms/message   flushes/message   raw/s   messages/raw");
-    for wire in [Wire::Lmtp, Wire::Append, Wire::Smtp] {
-        for connections in [1, 16, 64] {
-            let before = raw::appends(folder.path(), options.size, time / 4);
-            let row = load::measure(&trial, wire, connections, options.size, time);
-            let after = raw::appends(folder.path(), options.size, time / 4);
-            print_row(wire, connections, &row, f64::midpoint(before, after));
-        }
-    }
+    server::open_to_all(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let servers = options.servers(folder.path());
+    let cases = options.cases();
+    servers.iter().for_each(|server| runtime.block_on(load::prepare(server, &options.only)));
+    let rows = runtime.block_on(rounds(&options, &cases, &servers, folder.path()));
+    println!("{}", Table { cases: &cases, rows: &rows, size: options.size });
 }
 
-fn print_row(wire: Wire, connections: usize, row: &load::Row, raw: f64) {
-    let (rate, ratio) = (row.rate, row.rate / raw);
-    println!(
-        "{:<8} {connections:>11} {rate:>12.0} {:>16.2} {:>17.2} {raw:>7.0} {ratio:>14.2}",
-        wire.name(),
-        row.cpu_ms,
-        row.flushes
-    );
+/// All rounds: a slow minute of the disk falls on one of several measurements of each case.
+async fn rounds(options: &Options, cases: &[Case], servers: &[Server], folder: &Path) -> Vec<Row> {
+    let time = Duration::from_secs_f64(options.seconds);
+    let mut rows = Vec::new();
+    for round in 1..=options.repeat {
+        for case in cases {
+            let letters = Rc::new(letters::made(case.payload, options.size));
+            for server in servers.iter().filter(|server| server.kind.speaks(case.wire)) {
+                let row = measure::measure(server, *case, &letters, time, folder).await;
+                eprintln!("round {round}/{}: {row}", options.repeat);
+                rows.push(row);
+            }
+        }
+    }
+    rows
 }

@@ -21,3 +21,15 @@ pub fn appends(folder: &Path, size: usize, time: Duration) -> f64 {
     std::fs::remove_file(&path).expect("the file can be removed");
     rate
 }
+
+/// Flush requests that the disks have completed since the system started (the kernel's
+/// Documentation/admin-guide/iostats.rst, field 16), of whole disks alone.
+pub fn flushes() -> u64 {
+    let text = std::fs::read_to_string("/proc/diskstats").expect("Linux has /proc/diskstats");
+    let flushes = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let whole = Path::new("/sys/block").join(fields.get(2)?).exists();
+        whole.then(|| fields.get(18)?.parse::<u64>().ok()).flatten()
+    };
+    text.lines().filter_map(flushes).sum()
+}

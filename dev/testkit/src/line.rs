@@ -62,6 +62,12 @@ fn tcp(address: &str, wait: Duration) -> Result<TcpStream> {
 }
 
 fn client(pem: &Path, name: &str) -> ClientConnection {
+    let name = ServerName::try_from(name.to_owned()).expect("a host name");
+    ClientConnection::new(tls(pem), name).expect("a client can be made")
+}
+
+/// A client of TLS that trusts the one certificate in `pem`.
+pub fn tls(pem: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(pem).expect("the certificate file is PEM") {
         roots.add(certificate.expect("a certificate")).expect("it can be trusted");
@@ -72,6 +78,5 @@ fn client(pem: &Path, name: &str) -> ClientConnection {
         .expect("the provider has the default versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).expect("a host name");
-    ClientConnection::new(Arc::new(config), name).expect("a client can be made")
+    Arc::new(config)
 }

@@ -47,8 +47,7 @@ impl Tree {
 
     /// User and system time of all of it so far; of processes that have ended, too, where they were waited for.
     pub fn cpu(&self) -> Duration {
-        let ticks: u64 = self.members().iter().map(|(_, stat)| stat.ticks).sum();
-        TICK * u32::try_from(ticks).expect("less than a year")
+        time(self.members().iter().map(|(_, stat)| stat.ticks).sum())
     }
 
     /// Asks the first process to end, and when it has, or has not within five seconds, kills whatever is left.
@@ -103,6 +102,15 @@ fn gone(members: &[(u32, Stat)], limit: Duration) {
     while members.iter().any(lives) && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// User and system time of one process so far, and of the children it has waited for.
+pub fn cpu(pid: u32) -> Duration {
+    time(read(pid).map_or(0, |stat| stat.ticks))
+}
+
+fn time(ticks: u64) -> Duration {
+    TICK * u32::try_from(ticks).expect("less than a year")
 }
 
 /// Whether there is such a process, and it has not ended.

@@ -108,7 +108,7 @@ servername: {DOMAIN}
 cyrus_user: {user}
 cyrus_group: {group}
 admins: cyrus
-altnamespace: yes
+altnamespace: no
 unixhierarchysep: yes
 hashimapspool: yes
 allowplaintext: yes

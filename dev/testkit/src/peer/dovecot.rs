@@ -84,6 +84,7 @@ listen = 127.0.0.1
 protocols = imap lmtp
 ssl = no
 disable_plaintext_auth = no
+auth_failure_delay = 0
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {nobody}
@@ -102,6 +103,7 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
+  separator = /
 }}
 service anvil {{
   chroot =
