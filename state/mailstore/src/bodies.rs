@@ -1,10 +1,11 @@
 //! Reading messages back.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use disk::{Body, BodyFile, Disk};
-use journal::{Journal, View};
+use journal::{Journal, JournalError, SequencerError, View};
 
 use crate::cache::Cache;
 use crate::codec::decoded;
@@ -13,6 +14,9 @@ use crate::prepare::BodyData;
 use crate::presentation::Presented;
 use crate::rows::{self, BodyRow};
 use crate::{BodyId, MailstoreError};
+
+/// How often a body is looked up again because it was moved meanwhile.
+const MOVES_MAX: usize = 3;
 
 /// All bodies of the store.
 pub(crate) struct Bodies {
@@ -54,8 +58,18 @@ impl Bodies {
         Ok(presented)
     }
 
-    /// The message. Blocks.
+    /// The message. Blocks. Compaction may have moved it since the view was asked; then the view knows where it is now.
     pub(crate) fn body(&self, body: BodyId) -> Result<Body, MailstoreError> {
+        for _ in 0..MOVES_MAX {
+            match self.body_once(body) {
+                Err(MailstoreError::Journal(SequencerError::Journal(JournalError::SegmentGone(_)))) => {}
+                read => return read,
+            }
+        }
+        self.body_once(body)
+    }
+
+    fn body_once(&self, body: BodyId) -> Result<Body, MailstoreError> {
         let row = self.view.get(rows::BODIES, &rows::body_key(body))?;
         let row: BodyRow = decoded(&row.ok_or(MailstoreError::BodyUnknown)?)?;
         if let Some(file) = row.file {
@@ -65,6 +79,14 @@ impl Bodies {
         let place = row.place.ok_or(MailstoreError::Damaged("row of a body"))?;
         let record = self.journal.record_read(&place)?;
         BodyData::message(&record, body).map(Body::from_bytes)
+    }
+
+    /// Removes the file of a body that is no more.
+    pub(crate) fn remove(&self, file: FileId) -> Result<(), MailstoreError> {
+        match self.disk.remove(&self.dir.join(file.name())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Removes files that no body of the store is in: of appends that a crash cut short. Gives how many there were.

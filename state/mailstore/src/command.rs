@@ -2,6 +2,7 @@
 
 use address::AccountName;
 
+use crate::compaction::Key;
 use crate::id::TransferId;
 use crate::prepare::Prepared;
 use crate::{
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     TransferCommit(TransferCommit),
     TransferPlace(TransferPlace),
     TransferAbort(TransferId),
+    Purge(Purge),
 }
 
 pub(crate) struct Append {
@@ -104,6 +106,16 @@ pub(crate) struct TransferPlace {
     pub(crate) mailbox: MailboxId,
     pub(crate) transfer: TransferId,
     pub(crate) index: u32,
+    pub(crate) bytes: usize,
+}
+
+/// Things go for good, as far as nothing needs them.
+pub(crate) struct Purge {
+    pub(crate) keys: Vec<Key>,
+    /// A mailbox forgets its changes up to this modseq.
+    pub(crate) floor: Option<(MailboxId, ModSeq)>,
+    /// What was expunged or deleted after that stays.
+    pub(crate) until: i64,
 }
 
 pub(crate) struct TransferCommit {
@@ -125,12 +137,17 @@ pub(crate) enum Reply {
     Copy(CopyOutcome),
     /// The uids that were there to be added.
     Transferred(UidSet),
+    /// What is gone.
+    Purged(Vec<Key>),
     Done,
     Refused(MailstoreError),
 }
 
 /// Bytes that a command without a body is taken for.
 const COMMAND_BYTES: usize = 512;
+
+/// Bytes that a thing to be purged takes in a record, about.
+const KEY_BYTES: usize = 40;
 
 impl Command {
     /// Bytes that it holds while it waits, or makes the store hold when its turn comes.
@@ -143,8 +160,32 @@ impl Command {
             Self::MailboxRename(rename) => rename.bytes,
             Self::TransferAdd(add) => add.bytes,
             Self::TransferCommit(commit) => commit.bytes,
+            Self::TransferPlace(place) => place.bytes,
+            Self::Purge(purge) => purge.keys.len() * KEY_BYTES,
             _ => 0,
         };
         COMMAND_BYTES + bytes
+    }
+
+    /// Whether it takes room that is not given back soon. What only marks messages, takes them away or brings a change to
+    /// its end goes on while space is low.
+    pub(crate) fn grows(&self) -> bool {
+        match self {
+            Self::Append(_)
+            | Self::AccountEnsure(_)
+            | Self::MailboxCreate(_)
+            | Self::Copy(_)
+            | Self::TransferAdd(_) => true,
+            Self::MailboxDelete(_)
+            | Self::MailboxRename(_)
+            | Self::Subscribe(_)
+            | Self::Store(_)
+            | Self::Expunge(_)
+            | Self::Move(_)
+            | Self::TransferCommit(_)
+            | Self::TransferPlace(_)
+            | Self::TransferAbort(_)
+            | Self::Purge(_) => false,
+        }
     }
 }

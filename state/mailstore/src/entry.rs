@@ -17,15 +17,24 @@
 //! | 13 | [`MailboxRow`] | a mailbox, changed or deleted; says nothing of its counters |
 //! | 14 | [`SubscriptionSet`] | an account subscribed to a name, or no longer |
 //! | 15 | [`MailboxCreated`] | a mailbox, new and empty |
-//! | 16 | [`TransferPlaced`] | some messages of a committed large copy have rows of their own from now on |
+//! | 16 | [`TransferPlacedOnly`] | some messages of a committed large copy have rows of their own; says not which |
+//! | 17 | [`Restated`](crate::compaction::Restated) | things as they are now, said again by compaction |
+//! | 18 | [`Removed`](crate::compaction::Removed) | things that are no more: purged, or said again by compaction |
+//! | 19 | [`TransferRows`] | the same as 8 |
+//! | 20 | [`TransferCommitted`] | the same as 9 |
+//! | 21 | [`TransferPlaced`] | some messages of a committed large copy as they are, with rows of their own from now on |
 //!
 //! A record that changes a mailbox carries the mailbox's counters after the change, so that replay counts nothing.
+//!
+//! Kinds 8, 9 and 16 are read and not written any more. They hang on each other: 16 makes rows of what 8 and 9 said, so that a
+//! segment that holds one of them is never compacted. What 21 says it says in full.
 
 use bytes::Bytes;
 use compact_str::CompactString;
 use journal::{DecodeError, Decoder, Encoder, Record, StoreError};
 
 use crate::codec::{Coded, coded_struct, decoded, encoded};
+use crate::compaction::{Removed, Restated};
 use crate::counters::Counters;
 use crate::id::{NameId, TransferId};
 use crate::message_row::{Grouped, Message};
@@ -49,7 +58,7 @@ pub(crate) struct BodyStored {
 }
 
 /// A file of the `bodies` directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId(pub(crate) [u8; 16]);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,10 +133,22 @@ pub(crate) struct TransferCommitted {
 
 /// Changes nothing that is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TransferPlacedOnly {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) transfer: TransferId,
+    pub(crate) index: u32,
+}
+
+/// Changes nothing that is visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TransferPlaced {
     pub(crate) mailbox: MailboxId,
     pub(crate) transfer: TransferId,
     pub(crate) index: u32,
+    /// The record that made the messages visible.
+    pub(crate) record: u64,
+    /// As they are in their new mailbox.
+    pub(crate) messages: Grouped<Message>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +227,8 @@ coded_struct!(MessagesCopied { mailbox, counters, messages });
 coded_struct!(MessagesMoved { from, from_counters, to, to_counters, messages });
 coded_struct!(TransferRows { transfer, index, messages });
 coded_struct!(TransferCommitted { transfer, mailbox, counters, uid_first });
-coded_struct!(TransferPlaced { mailbox, transfer, index });
+coded_struct!(TransferPlacedOnly { mailbox, transfer, index });
+coded_struct!(TransferPlaced { mailbox, transfer, index, record, messages });
 coded_struct!(TransferAborted { transfer });
 coded_struct!(NameRow { id, parent, kind, text, mailbox, modseq });
 coded_struct!(NameRemoved { id, modseq });
@@ -240,9 +262,10 @@ impl Coded for NameKind {
     }
 }
 
-/// Names each kind of record once: its number, its variant, its content.
+/// Names each kind of record once: its number, the number that it was written with before if that is another, its
+/// variant, its content.
 macro_rules! entries {
-    ($($kind:literal $variant:ident),+ $(,)?) => {
+    ($($kind:literal $(| $old:literal)? => $variant:ident),+ $(,)?) => {
         /// A record of state, decoded.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub(crate) enum Entry {
@@ -260,7 +283,7 @@ macro_rules! entries {
             /// Reads a record of state back.
             pub(crate) fn decode(record: &Record) -> Result<Self, StoreError> {
                 match record.kind {
-                    $($kind => Ok(Self::$variant(decoded(&record.bytes)?)),)+
+                    $($kind $(| $old)? => Ok(Self::$variant(decoded(&record.bytes)?)),)+
                     kind => Err(StoreError::Kind(kind)),
                 }
             }
@@ -275,22 +298,28 @@ macro_rules! entries {
 }
 
 entries! {
-    2 BodyStored,
-    3 MessageAppended,
-    4 FlagsSet,
-    5 MessagesExpunged,
-    6 MessagesCopied,
-    7 MessagesMoved,
-    8 TransferRows,
-    9 TransferCommitted,
-    10 TransferAborted,
-    11 NameRow,
-    12 NameRemoved,
-    13 MailboxRow,
-    14 SubscriptionSet,
-    15 MailboxCreated,
-    16 TransferPlaced,
+    2 => BodyStored,
+    3 => MessageAppended,
+    4 => FlagsSet,
+    5 => MessagesExpunged,
+    6 => MessagesCopied,
+    7 => MessagesMoved,
+    19 | 8 => TransferRows,
+    20 | 9 => TransferCommitted,
+    10 => TransferAborted,
+    11 => NameRow,
+    12 => NameRemoved,
+    13 => MailboxRow,
+    14 => SubscriptionSet,
+    15 => MailboxCreated,
+    16 => TransferPlacedOnly,
+    17 => Restated,
+    18 => Removed,
+    21 => TransferPlaced,
 }
+
+/// The kinds whose records say only together what they say.
+pub(crate) const ENTANGLED: [u16; 3] = [8, 9, 16];
 
 impl Entry {
     /// The counters that the record states: of a mailbox, after the change.

@@ -26,6 +26,7 @@ mod cache;
 mod check;
 mod codec;
 mod command;
+mod compaction;
 mod counters;
 mod entry;
 mod error;
@@ -43,6 +44,7 @@ mod path;
 mod pieces;
 mod prepare;
 mod presentation;
+mod purge;
 mod reading;
 mod rows;
 mod sequenced;
@@ -66,6 +68,7 @@ pub use outcome::{
     StoreOutcome,
 };
 pub use path::{MailboxPath, SpecialUse};
+pub use purge::Purged;
 pub use rows::Arrival;
 pub use settings::{AccountMailbox, MailstoreSettings, ViewKind};
 pub use snapshot::{Changes, MailboxSnapshot, MessageRow};

@@ -170,6 +170,8 @@ fn checked(mailbox: MailboxId, counters: Counters, messages: &[Message]) -> Coun
 /// Expunges of the last changes, ascending, and the modseq above which they are complete.
 fn vanished(view: &dyn ViewRead, mailbox: MailboxId) -> Result<(Vec<(ModSeq, UidSet)>, ModSeq), StoreError> {
     let range = KeyRange::prefix(&rows::mailbox_key(mailbox));
+    let floor = view.get(rows::FLOORS, &rows::mailbox_key(mailbox))?;
+    let floor = floor.map(|row| decoded(&row)).transpose()?.unwrap_or_default();
     let (mut vanished, mut runs) = (Vec::new(), 0);
     for (seen, row) in view.scan(rows::CHANGES, range, Order::Reverse)?.enumerate() {
         let (key, row): (Bytes, Bytes) = row?;
@@ -185,7 +187,7 @@ fn vanished(view: &dyn ViewRead, mailbox: MailboxId) -> Result<(Vec<(ModSeq, Uid
         }
     }
     vanished.reverse();
-    Ok((vanished, ModSeq::default()))
+    Ok((vanished, floor))
 }
 
 #[cfg(test)]

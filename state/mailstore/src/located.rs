@@ -6,7 +6,7 @@ use crate::codec::decoded;
 use crate::entry::MailboxRow;
 use crate::mailstore::Inner;
 use crate::prepare::hashed;
-use crate::rows::{self, Arrival, ChangeRow, FixedRow, ReferenceRow, StateRow};
+use crate::rows::{self, Arrival, ExpungedRow, FixedRow, ReferenceRow, StateRow};
 use crate::{BodyId, EmailId, MailboxId, MailboxPath, Mailstore, MailstoreError, Uid};
 
 /// A message in a mailbox, or that was there and is kept. One that was moved is where it was moved to.
@@ -78,8 +78,13 @@ impl Inner {
     }
 
     /// The index also leads to messages without an id of their own, by one that they refer to.
+    /// What was purged leaves it a little later than its body.
     fn has_message_id(&self, body: BodyId, message_id: &[u8]) -> Result<bool, MailstoreError> {
-        let header = self.presented(body)?.rendered.header.clone();
+        let presented = match self.presented(body) {
+            Err(MailstoreError::BodyUnknown) => return Ok(false),
+            presented => presented?,
+        };
+        let header = presented.rendered.header.clone();
         let field = message::first_header(&header, b"message-id").unwrap_or_default();
         Ok(message::message_ids(&field).first() == Some(&message_id))
     }
@@ -147,14 +152,14 @@ impl Inner {
     }
 }
 
-/// The last change of a message that is expunged is that it was.
+/// The last change of a message that is expunged is that it was, with others.
 fn expunged(
     view: &dyn ViewRead,
     mailbox: MailboxId,
     state: &StateRow,
 ) -> Result<Option<Gone>, MailstoreError> {
     let Some(at) = state.expunged else { return Ok(None) };
-    let change = view.get(rows::CHANGES, &rows::change_key(mailbox, state.modseq))?;
-    let change: ChangeRow = decoded(&change.ok_or(MailstoreError::Damaged("change of a message"))?)?;
-    Ok(Some(Gone::Expunged { at, record: change.record }))
+    let row = view.get(rows::EXPUNGED, &rows::expunged_key(at, mailbox, state.modseq))?;
+    let row: ExpungedRow = decoded(&row.ok_or(MailstoreError::Damaged("expunge of a message"))?)?;
+    Ok(Some(Gone::Expunged { at, record: row.record }))
 }

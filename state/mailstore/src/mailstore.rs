@@ -19,6 +19,7 @@ use crate::codec::decoded;
 use crate::command::{Command, Reply, TransferPlace};
 use crate::fresh::Fresh;
 use crate::id::TransferId;
+use crate::purge::{PurgeWorker, Rounds};
 use crate::rows::{self, UnplacedRow};
 use crate::sequenced::Sequenced;
 use crate::shared::Shared;
@@ -37,8 +38,17 @@ pub(crate) struct Inner {
     pub(crate) account_mailboxes: Vec<AccountMailbox>,
     /// Turns of changes of several pieces.
     pub(crate) bulk: Arc<Semaphore>,
+    /// One purge at a time, and how far they have come.
+    pub(crate) purging: tokio::sync::Mutex<Rounds>,
     handle: SequencerHandle<Sequenced>,
-    sequencer: Mutex<Option<Sequencer<Sequenced>>>,
+    running: Mutex<Running>,
+}
+
+/// The threads of a store.
+#[derive(Default)]
+struct Running {
+    purges: Option<PurgeWorker>,
+    sequencer: Option<Sequencer<Sequenced>>,
 }
 
 impl Mailstore {
@@ -57,20 +67,43 @@ impl Mailstore {
         )?;
         shared.load()?;
         let bodies = Bodies::new(disk, bodies_dir, journal.clone(), view, settings.rendered_bytes_max);
-        let handle = sequencer.handle();
-        let sequencer = Mutex::new(Some(sequencer));
-        let account_mailboxes = settings.account_mailboxes;
-        let bulk = Arc::new(Semaphore::new(limits::BULK_CHANGES_MAX));
-        let inner = Inner { shared, bodies, journal, account_mailboxes, bulk, handle, sequencer };
+        let inner = Inner {
+            shared,
+            bodies,
+            journal,
+            account_mailboxes: settings.account_mailboxes.clone(),
+            bulk: Arc::new(Semaphore::new(limits::BULK_CHANGES_MAX)),
+            purging: tokio::sync::Mutex::default(),
+            handle: sequencer.handle(),
+            running: Mutex::new(Running { purges: None, sequencer: Some(sequencer) }),
+        };
         let store = Self { inner: Arc::new(inner) };
         store.tidy()?;
+        store.start(&settings)?;
         Ok(store)
+    }
+
+    /// Starts what goes on by itself.
+    fn start(&self, settings: &MailstoreSettings) -> Result<(), MailstoreError> {
+        if let Some(every) = settings.purge_interval.filter(|_| self.inner.handle.failure().is_none()) {
+            let purges = PurgeWorker::start(&self.inner, every, settings.retention)?;
+            self.inner.running.lock().purges = Some(purges);
+        }
+        Ok(())
     }
 
     /// Answers what waits and closes the journal. Later changes fail; files are let go with the last handle. Blocks.
     pub fn stop(&self) -> Result<(), MailstoreError> {
-        let sequencer = self.inner.sequencer.lock().take();
-        sequencer.map_or(Ok(()), |sequencer| Ok(sequencer.stop()?))
+        let Running { purges, sequencer } = std::mem::take(&mut *self.inner.running.lock());
+        let stopped = sequencer.map_or(Ok(()), |sequencer| Ok(sequencer.stop()?));
+        // A purge under way has been refused its next step by now.
+        drop(purges);
+        stopped
+    }
+
+    /// Whether the store takes no changes any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.inner.handle.failure().is_some()
     }
 
     /// Waits until the store takes no changes any more, and says why. At once if that is so already, as with damaged state
@@ -107,7 +140,8 @@ impl Mailstore {
             let (key, row) = row?;
             let (mailbox, transfer) = rows::unplaced_key_parts(&key)?;
             let pieces = decoded::<UnplacedRow>(&row)?.pieces.into_iter();
-            let place = |index| Command::TransferPlace(TransferPlace { mailbox, transfer, index });
+            let bytes = limits::BULK_MESSAGES_BYTES_MAX;
+            let place = |index| Command::TransferPlace(TransferPlace { mailbox, transfer, index, bytes });
             commands.extend(pieces.map(|piece| place(piece.index)));
             committed.insert(transfer);
         }

@@ -8,7 +8,8 @@ use compact_str::CompactString;
 use journal::{Decoder, KeyRange, Order, StoreError, ViewRead};
 
 use crate::codec::{Coded, decoded};
-use crate::entry::{Entry, MailboxRow, NameKind, NameRow, SubscriptionSet};
+use crate::compaction::{Key, Stated};
+use crate::entry::{Entry, MailboxRow, NameKind, NameRow};
 use crate::id::NameId;
 use crate::rows;
 use crate::{MailboxEntry, MailboxId, MailboxPath};
@@ -46,9 +47,7 @@ impl Namespace {
         for row in view.scan(rows::NAMES, KeyRange::all(), Order::Forward)? {
             namespace.name_put(decoded(&row?.1)?);
         }
-        for id in namespace.names.keys().copied().collect::<Vec<_>>() {
-            namespace.count_change(namespace.counted_under(id), 1);
-        }
+        namespace.recount();
         for row in view.scan(rows::MAILBOXES, KeyRange::all(), Order::Forward)? {
             namespace.mailbox_set(decoded(&row?.1)?);
         }
@@ -69,11 +68,53 @@ impl Namespace {
                 self.count_change(self.counted_under(removed.id), -1);
                 self.name_take(removed.id);
             }
-            Entry::SubscriptionSet(set) => self.subscription_set(set),
+            Entry::SubscriptionSet(set) => self.subscription_set(&set.owner, &set.path, set.subscribed),
             _ => {}
         }
         if let Some(mailbox) = entry.mailbox() {
             self.mailbox_set(mailbox.clone());
+        }
+    }
+
+    /// Takes in a record in a replay, where names above or below others may be missing or be those of another time. To be
+    /// followed by [`Namespace::recount`].
+    pub(crate) fn absorb_uncounted(&mut self, entry: &Entry) {
+        match entry {
+            Entry::NameRow(row) => self.name_put(row.clone()),
+            Entry::NameRemoved(removed) => self.name_take(removed.id),
+            Entry::SubscriptionSet(set) => self.subscription_set(&set.owner, &set.path, set.subscribed),
+            Entry::Restated(restated) => restated.things.iter().for_each(|thing| self.stated_put(thing)),
+            Entry::Removed(removed) => removed.keys.iter().for_each(|key| self.key_take(key)),
+            _ => {}
+        }
+        if let Some(mailbox) = entry.mailbox() {
+            self.mailbox_set(mailbox.clone());
+        }
+    }
+
+    fn stated_put(&mut self, thing: &Stated) {
+        match thing {
+            Stated::Name(row) => self.name_put(row.clone()),
+            Stated::Mailbox(row, _) => self.mailbox_set(row.clone()),
+            Stated::Subscription(owner, path) => self.subscription_set(owner, path, true),
+            _ => {}
+        }
+    }
+
+    fn key_take(&mut self, key: &Key) {
+        match key {
+            Key::Name(id) => self.name_take(*id),
+            Key::Mailbox(id) => drop(self.mailboxes.remove(id)),
+            Key::Subscription(owner, path) => self.subscription_set(owner, path, false),
+            _ => {}
+        }
+    }
+
+    /// Counts all names anew.
+    pub(crate) fn recount(&mut self) {
+        self.counts.clear();
+        for id in self.names.keys().copied().collect::<Vec<_>>() {
+            self.count_change(self.counted_under(id), 1);
         }
     }
 
@@ -127,11 +168,11 @@ impl Namespace {
         }
     }
 
-    fn subscription_set(&mut self, set: &SubscriptionSet) {
-        let paths = self.subscriptions.entry(set.owner).or_default();
-        match set.subscribed {
-            true => paths.insert(set.path.clone()),
-            false => paths.remove(&set.path),
+    fn subscription_set(&mut self, owner: &NameId, path: &MailboxPath, subscribed: bool) {
+        let paths = self.subscriptions.entry(*owner).or_default();
+        match subscribed {
+            true => paths.insert(path.clone()),
+            false => paths.remove(path),
         };
     }
 }

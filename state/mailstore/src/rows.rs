@@ -9,12 +9,14 @@
 //! | `messages` | mailbox, uid | [`FixedRow`]: what never changes |
 //! | `states` | mailbox, uid | [`StateRow`]: modseq, flags, whether it is expunged |
 //! | `changes` | mailbox, modseq | [`ChangeRow`]: which uids came, changed or went |
+//! | `floors` | mailbox | the modseq up to which changes were forgotten |
+//! | `expunged` | time, mailbox, modseq | [`ExpungedRow`]: messages that are kept until `retention` is over |
 //! | `bodies` | body | [`BodyRow`]: where it is; its references are counted by the rows of `references` |
 //! | `references` | body, mailbox, uid | [`ReferenceRow`]: how it came there |
 //! | `message_ids` | hashed message id, body | nothing; the body's header tells whether it is the one |
 //! | `presentations` | body | see `presentation.rs` |
 //! | `files` | file | the body that it holds |
-//! | `threads` | owner's name, hashed message id, base subject | thread |
+//! | `threads` | owner's name, hashed message id, base subject | [`ThreadRow`] |
 //! | `transfers` | transfer, index | messages of a large copy, not visible or not placed yet |
 //! | `transfer_references` | body, transfer, index | nothing; such a body is referred to as well |
 //! | `unplaced` | mailbox, transfer | [`UnplacedRow`]: what of a committed large copy is still in `transfers` |
@@ -37,6 +39,8 @@ pub(crate) const SUBSCRIPTIONS: Table = Table("subscriptions");
 pub(crate) const MESSAGES: Table = Table("messages");
 pub(crate) const STATES: Table = Table("states");
 pub(crate) const CHANGES: Table = Table("changes");
+pub(crate) const FLOORS: Table = Table("floors");
+pub(crate) const EXPUNGED: Table = Table("expunged");
 pub(crate) const BODIES: Table = Table("bodies");
 pub(crate) const REFERENCES: Table = Table("references");
 pub(crate) const MESSAGE_IDS: Table = Table("message_ids");
@@ -50,7 +54,7 @@ pub(crate) const KEYWORDS: Table = Table("keywords");
 pub(crate) const MARKS: Table = Table("marks");
 
 /// All of them.
-pub(crate) const TABLES: [Table; 18] = [
+pub(crate) const TABLES: [Table; 20] = [
     NAMES,
     MAILBOXES,
     COUNTERS,
@@ -58,6 +62,8 @@ pub(crate) const TABLES: [Table; 18] = [
     MESSAGES,
     STATES,
     CHANGES,
+    FLOORS,
+    EXPUNGED,
     BODIES,
     REFERENCES,
     MESSAGE_IDS,
@@ -77,6 +83,8 @@ pub(crate) const MARKS_KEY: &[u8] = b"marks";
 /// What of a message never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FixedRow {
+    /// The last record that said it.
+    pub(crate) stated: u64,
     pub(crate) internal_date: i64,
     pub(crate) save_date: i64,
     pub(crate) size: u64,
@@ -88,6 +96,8 @@ pub(crate) struct FixedRow {
 /// What of a message changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StateRow {
+    /// The last record that said it.
+    pub(crate) stated: u64,
     pub(crate) modseq: ModSeq,
     /// When it was expunged, in seconds since 1970; such a message is kept and not shown.
     pub(crate) expunged: Option<i64>,
@@ -101,6 +111,22 @@ pub(crate) struct ChangeRow {
     pub(crate) uids: UidSet,
     /// The record that says so.
     pub(crate) record: u64,
+}
+
+/// Messages that were expunged together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExpungedRow {
+    pub(crate) uids: UidSet,
+    /// The record that says so.
+    pub(crate) record: u64,
+}
+
+/// A conversation, by one of the message ids that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ThreadRow {
+    pub(crate) thread: ThreadId,
+    /// The last message that had the message id or referred to it: with its body the row goes.
+    pub(crate) body: BodyId,
 }
 
 /// How a message came into a mailbox.
@@ -141,6 +167,14 @@ pub(crate) struct BodyRow {
     pub(crate) hash: [u8; 32],
 }
 
+/// By what a conversation is found: whose it is, one message id of it, and its base subject, both hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ThreadKey {
+    pub(crate) owner: NameId,
+    pub(crate) message_id: [u8; 16],
+    pub(crate) subject: [u8; 8],
+}
+
 /// What of a large copy is visible and has no rows of its own yet. Its rows are made in pieces, so that no commit is long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UnplacedRow {
@@ -167,8 +201,11 @@ pub(crate) struct Marks {
     pub(crate) uid_validity: u32,
 }
 
-coded_struct!(FixedRow { internal_date, save_date, size, body, email_id, thread_id });
-coded_struct!(StateRow { modseq, expunged, flags });
+coded_struct!(FixedRow { stated, internal_date, save_date, size, body, email_id, thread_id });
+coded_struct!(StateRow { stated, modseq, expunged, flags });
+coded_struct!(ExpungedRow { uids, record });
+coded_struct!(ThreadKey { owner, message_id, subject });
+coded_struct!(ThreadRow { thread, body });
 coded_struct!(ChangeRow { kind, uids, record });
 coded_struct!(ReferenceRow { arrival, from, record });
 coded_struct!(BodyRow { place, file, size, hash });
@@ -207,8 +244,9 @@ impl Coded for Arrival {
 }
 
 impl FixedRow {
-    pub(crate) fn of(message: &Message) -> Self {
+    pub(crate) fn of(message: &Message, stated: u64) -> Self {
         Self {
+            stated,
             internal_date: message.internal_date,
             save_date: message.save_date,
             size: message.size,
@@ -234,8 +272,8 @@ impl FixedRow {
 }
 
 impl StateRow {
-    pub(crate) fn of(message: &Message) -> Self {
-        Self { modseq: message.modseq, expunged: None, flags: message.flags.clone() }
+    pub(crate) fn of(message: &Message, stated: u64) -> Self {
+        Self { stated, modseq: message.modseq, expunged: None, flags: message.flags.clone() }
     }
 }
 
@@ -273,6 +311,22 @@ pub(crate) fn change_key_modseq(key: &[u8]) -> Result<ModSeq, DecodeError> {
     modseq.ok_or(DecodeError::Invalid("key of a change"))
 }
 
+/// Times before 1970 sort as 1970.
+pub(crate) fn expunged_key(at: i64, mailbox: MailboxId, modseq: ModSeq) -> Bytes {
+    joined(&[&at.max(0).to_be_bytes(), &mailbox.0.to_be_bytes(), &modseq.number().to_be_bytes()])
+}
+
+/// The time, the mailbox and the modseq of a key of `expunged`.
+pub(crate) fn expunged_key_parts(key: &[u8]) -> Result<(i64, MailboxId, ModSeq), DecodeError> {
+    let number =
+        |at: usize| key.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u64::from_be_bytes(*bytes));
+    let parts = (number(0), number(8), number(16));
+    let (Some(at), Some(mailbox), Some(modseq)) = parts else {
+        return Err(DecodeError::Invalid("key of what was expunged"));
+    };
+    Ok((at as i64, MailboxId(mailbox), ModSeq::new(modseq)))
+}
+
 pub(crate) fn body_key(body: BodyId) -> Bytes {
     Bytes::copy_from_slice(&body.0.to_be_bytes())
 }
@@ -293,6 +347,11 @@ pub(crate) fn message_id_key(hash: &[u8; 16], body: Option<BodyId>) -> Bytes {
     joined(&[hash, body.map(|body| body.0.to_be_bytes()).as_ref().map_or(&[], |bytes| bytes)])
 }
 
+/// The hashed message id at the beginning of its key.
+pub(crate) fn message_id_key_hash(key: &[u8]) -> Result<[u8; 16], DecodeError> {
+    key.first_chunk().copied().ok_or(DecodeError::Invalid("key of a message id"))
+}
+
 /// The body at the end of a message id's key.
 pub(crate) fn message_id_key_body(key: &[u8]) -> Result<BodyId, DecodeError> {
     let body = key.last_chunk().map(|bytes| BodyId(u64::from_be_bytes(*bytes)));
@@ -304,8 +363,17 @@ pub(crate) fn file_key(file: FileId) -> Bytes {
 }
 
 /// The keys under which a message's conversation is found, in the order of `keys.message_ids`.
-pub(crate) fn thread_row_keys(owner: NameId, keys: &ThreadKeys) -> impl Iterator<Item = Bytes> + '_ {
-    keys.message_ids.iter().map(move |id| joined(&[&owner.0.to_be_bytes(), id, &keys.subject]))
+pub(crate) fn thread_keys(owner: NameId, keys: &ThreadKeys) -> impl Iterator<Item = ThreadKey> + '_ {
+    keys.message_ids.iter().map(move |id| ThreadKey { owner, message_id: *id, subject: keys.subject })
+}
+
+pub(crate) fn thread_row_key(key: &ThreadKey) -> Bytes {
+    joined(&[&key.owner.0.to_be_bytes(), &key.message_id, &key.subject])
+}
+
+/// The key of a row of `threads`.
+pub(crate) fn thread_row_key_parts(key: &[u8]) -> Result<ThreadKey, DecodeError> {
+    ThreadKey::take(&mut Decoder::new(key))
 }
 
 pub(crate) fn transfer_key(transfer: TransferId, index: u32) -> Bytes {
@@ -326,6 +394,11 @@ pub(crate) fn unplaced_key_parts(key: &[u8]) -> Result<(MailboxId, TransferId), 
     let parts =
         number(0).zip(number(8)).map(|(mailbox, transfer)| (MailboxId(mailbox), TransferId(transfer)));
     parts.ok_or(DecodeError::Invalid("key of an unplaced transfer"))
+}
+
+/// The number that a key begins with: a mailbox, a name, a body.
+pub(crate) fn key_number(key: &[u8]) -> Result<u64, DecodeError> {
+    key.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)).ok_or(DecodeError::Invalid("key"))
 }
 
 /// `keyword` in lower case.

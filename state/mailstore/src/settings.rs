@@ -1,6 +1,7 @@
 //! How a mail store is kept.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::SpecialUse;
 
@@ -38,6 +39,10 @@ pub struct MailstoreSettings {
     pub rendered_bytes_max: usize,
     /// Mailboxes that an account gets besides its inbox.
     pub account_mailboxes: Vec<AccountMailbox>,
+    /// How long expunged messages and deleted mailboxes are kept.
+    pub retention: Duration,
+    /// How often those whose retention is over are purged; none for never.
+    pub purge_interval: Option<Duration>,
 }
 
 impl MailstoreSettings {
@@ -46,9 +51,9 @@ impl MailstoreSettings {
         Self { dir: dir.into(), ..Self::default() }
     }
 
-    /// A store whose view is in memory; with a `disk::FaultDisk`, all of it is.
+    /// A store whose view is in memory; with a `disk::FaultDisk`, all of it is. It purges when it is told to.
     pub fn in_memory(dir: impl Into<PathBuf>) -> Self {
-        Self { view: ViewKind::Memory, ..Self::new(dir) }
+        Self { view: ViewKind::Memory, purge_interval: None, ..Self::new(dir) }
     }
 }
 
@@ -61,6 +66,8 @@ impl Default for MailstoreSettings {
             snapshot_bytes_max: limits::SNAPSHOT_BYTES_MAX,
             rendered_bytes_max: limits::RENDERED_BYTES_MAX,
             account_mailboxes: usual_mailboxes(),
+            retention: limits::RETENTION,
+            purge_interval: Some(limits::PURGE_INTERVAL),
         }
     }
 }

@@ -26,7 +26,7 @@ impl Transfer {
         pieces: Vec<Piece>,
         to: MailboxId,
     ) -> Result<CopyOutcome, MailstoreError> {
-        let count = pieces.len() as u32;
+        let weights: Vec<usize> = pieces.iter().map(|piece| piece.bytes).collect();
         let source = self.add(from, pieces).await?;
         let placing = self.store.mailbox(to)?.placing();
         let _placing = placing.write_owned().await;
@@ -34,7 +34,7 @@ impl Transfer {
         let commit = TransferCommit { transfer: self.id, to, source, bytes };
         let copied = self.store.submit_bulk(Command::TransferCommit(commit)).await?.copy()?;
         self.committed = true;
-        self.place(to, count).await;
+        self.place(to, &weights).await;
         Ok(copied)
     }
 
@@ -49,9 +49,9 @@ impl Transfer {
     }
 
     /// The copy is done and stays so whatever happens here; what is left is done when the store is opened.
-    async fn place(&self, mailbox: MailboxId, count: u32) {
-        for index in 0..count {
-            let place = Command::TransferPlace(TransferPlace { mailbox, transfer: self.id, index });
+    async fn place(&self, mailbox: MailboxId, weights: &[usize]) {
+        for (index, bytes) in (0u32..).zip(weights.iter().copied()) {
+            let place = Command::TransferPlace(TransferPlace { mailbox, transfer: self.id, index, bytes });
             if let Err(error) = self.store.submit_bulk(place).await {
                 tracing::info!(%mailbox, %error, "the rows of a large copy are made when the store is opened again");
                 return;
@@ -214,7 +214,7 @@ mod tests {
         bench.committed().await;
         let committed = Lsn(bench.store.inner.journal.lsn_next().0 - 1);
         for index in 0..2 {
-            let place = TransferPlace { mailbox: bench.inbox, transfer: TransferId(7), index };
+            let place = TransferPlace { mailbox: bench.inbox, transfer: TransferId(7), index, bytes: 0 };
             bench.store.submit(Command::TransferPlace(place)).await.unwrap();
         }
         assert_eq!(bench.unplaced(), 0);
@@ -244,7 +244,7 @@ mod tests {
         });
         assert!(dying.await.is_err());
         // Bulk work comes behind what was submitted while the task died.
-        let behind = TransferPlace { mailbox: bench.inbox, transfer: TransferId(0), index: 0 };
+        let behind = TransferPlace { mailbox: bench.inbox, transfer: TransferId(0), index: 0, bytes: 0 };
         bench.store.submit_bulk(Command::TransferPlace(behind)).await.unwrap();
         assert_eq!(bench.store.body_references(body).unwrap(), 1);
         bench.check();
@@ -264,7 +264,7 @@ mod tests {
                 () = std::future::ready(()) => {}
             }
             drop(transfer);
-            let behind = TransferPlace { mailbox: to, transfer: TransferId(0), index: 0 };
+            let behind = TransferPlace { mailbox: to, transfer: TransferId(0), index: 0, bytes: 0 };
             bench.store.submit_bulk(Command::TransferPlace(behind)).await.unwrap();
             bench.forget();
             assert_eq!(bench.store.status(to).await.unwrap().messages, 4 + 2 * round);

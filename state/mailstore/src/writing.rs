@@ -7,6 +7,7 @@ use crate::command::{
     AccountEnsure, Append, Command, Copy, Expunge, MailboxCreate, MailboxDelete, MailboxRename, Reply,
     StoreFlags, Subscribe,
 };
+use crate::compaction::Key;
 use crate::mailstore::now;
 use crate::pieces::{InUse, Piece};
 use crate::prepare::{Prepared, prepare};
@@ -284,5 +285,6 @@ answers! {
     expunge: Expunge -> ExpungeOutcome,
     copy: Copy -> CopyOutcome,
     transferred: Transferred -> UidSet,
+    purged: Purged -> Vec<Key>,
     appended: Appended -> (Appended, crate::BodyId),
 }

@@ -2,6 +2,7 @@
 
 use journal::{Record, Staged};
 
+use crate::codec::decoded;
 use crate::command::Append;
 use crate::counters::Counters;
 use crate::entry::{BODY_DATA, Entry, MessageAppended, ThreadKeys};
@@ -9,7 +10,7 @@ use crate::id::NameId;
 use crate::message_row::Message;
 use crate::outcome::Allocated;
 use crate::prepare::Prepared;
-use crate::rows;
+use crate::rows::{self, ThreadRow};
 use crate::snapshot::Change;
 use crate::{BodyId, EmailId, MailboxId, MailstoreError, ThreadId, Uid};
 
@@ -87,13 +88,12 @@ impl Sequenced {
 
     /// The conversation of the first known message among those that a message refers to, or a new one.
     fn thread(&self, owner: NameId, keys: &ThreadKeys, email: EmailId) -> Result<ThreadId, MailstoreError> {
-        for key in rows::thread_row_keys(owner, keys) {
+        for key in rows::thread_keys(owner, keys) {
             if let Some(thread) = self.frame.thread(&key) {
                 return Ok(thread);
             }
-            if let Some(row) = self.shared.view.get(rows::THREADS, &key)? {
-                let bytes = row[..].try_into().map_err(|_| MailstoreError::Damaged("row of threads"))?;
-                return Ok(ThreadId(u128::from_be_bytes(bytes)));
+            if let Some(row) = self.shared.view.get(rows::THREADS, &rows::thread_row_key(&key))? {
+                return Ok(decoded::<ThreadRow>(&row)?.thread);
             }
         }
         Ok(ThreadId(email.0))

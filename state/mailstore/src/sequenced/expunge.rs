@@ -36,6 +36,7 @@ impl Sequenced {
         if uids.is_empty() {
             return Ok(ExpungeOutcome::default());
         }
+        self.pieces_place(mailbox, &uids, staged);
         let modseq = self.modseq_next();
         let counters = Counters { modseq, ..counters };
         let expunged = MessagesExpunged { mailbox, counters, at: expunge.now, groups: groups.sorted() };

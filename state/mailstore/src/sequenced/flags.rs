@@ -8,7 +8,10 @@ use crate::command::StoreFlags;
 use crate::counters::Counters;
 use crate::entry::{Entry, FlagsSet};
 use crate::snapshot::Change;
-use crate::{Flags, MailboxSnapshot, MailstoreError, StoreOutcome, Uid, UidSet};
+use crate::{
+    FlagChange, Flags, Keyword, MailboxSnapshot, MailstoreError, MessageRow, ModSeq, StoreOutcome, Uid,
+    UidSet,
+};
 
 use super::Sequenced;
 
@@ -49,6 +52,7 @@ impl Sequenced {
             return Ok(outcome);
         }
         self.keywords_fit(store.mailbox, groups.iter().map(|(flags, _)| flags))?;
+        self.pieces_place(store.mailbox, &outcome.changed, staged);
         outcome.modseq = self.modseq_next();
         let counters = Counters { modseq: outcome.modseq, ..counters };
         let changes = vec![(store.mailbox, Change::Flags(groups.clone()), counters)];
@@ -68,7 +72,7 @@ fn flagged(
     let mut found = UidSet::new();
     for row in messages.rows_of(&store.uids) {
         found.insert(row.uid);
-        if store.unchanged_since.is_some_and(|modseq| row.modseq > modseq) {
+        if store.unchanged_since.is_some_and(|modseq| is_changed(&row, modseq, &store.change)) {
             outcome.modified.insert(row.uid);
             continue;
         }
@@ -81,4 +85,16 @@ fn flagged(
     }
     outcome.missing = store.uids.minus(&found);
     Ok(Flagged { outcome, groups: groups.sorted(), counters })
+}
+
+/// RFC 7162 3.1.3: changed after `since`. Zero asks whether there is anything of what the change names: system flags
+/// always are, a keyword is where it is set.
+fn is_changed(row: &MessageRow<'_>, since: ModSeq, change: &FlagChange) -> bool {
+    match change {
+        FlagChange::Add(named) | FlagChange::Remove(named) if since == ModSeq::default() => {
+            let set = |keyword: &Keyword| row.flags.has_keyword(keyword.as_str());
+            named.system().next().is_some() || named.keywords().iter().any(set)
+        }
+        _ => row.modseq > since,
+    }
 }

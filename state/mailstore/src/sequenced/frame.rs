@@ -1,14 +1,14 @@
 //! What the frame that is being put together will change, and the mailboxes that its commands looked at.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use bytes::Bytes;
 use compact_str::CompactString;
 
 use crate::counters::Counters;
 use crate::entry::{Entry, MailboxRow};
+use crate::id::TransferId;
 use crate::load;
-use crate::rows;
+use crate::rows::{self, ThreadKey};
 use crate::shared::Shared;
 use crate::slot::Committed;
 use crate::snapshot::Change;
@@ -23,9 +23,11 @@ pub(super) struct Frame {
     /// Records that change names.
     names: Vec<Entry>,
     /// Rows of `threads` that the view does not have yet.
-    threads: HashMap<Bytes, ThreadId>,
+    threads: HashMap<ThreadKey, ThreadId>,
     /// Keywords that are new to a mailbox.
     keywords: HashMap<MailboxId, BTreeSet<CompactString>>,
+    /// Pieces of large copies that get rows of their own.
+    placed: HashSet<(TransferId, u32)>,
 }
 
 #[derive(Default)]
@@ -42,7 +44,7 @@ impl Frame {
         }
         match &entry {
             Entry::MessageAppended(appended) => {
-                let keys = rows::thread_row_keys(appended.owner, &appended.thread_keys);
+                let keys = rows::thread_keys(appended.owner, &appended.thread_keys);
                 self.threads.extend(keys.map(|key| (key, appended.message.thread_id)));
             }
             Entry::NameRow(_)
@@ -55,7 +57,7 @@ impl Frame {
     }
 
     /// The conversation under a key of `threads`, if a command of this frame has put it there.
-    pub(super) fn thread(&self, key: &[u8]) -> Option<ThreadId> {
+    pub(super) fn thread(&self, key: &ThreadKey) -> Option<ThreadId> {
         self.threads.get(key).copied()
     }
 
@@ -66,6 +68,11 @@ impl Frame {
 
     pub(super) fn keywords_add(&mut self, mailbox: MailboxId, keywords: BTreeSet<CompactString>) {
         self.keywords.entry(mailbox).or_default().extend(keywords);
+    }
+
+    /// A piece of a large copy is placed; false if it has been.
+    pub(super) fn placed_add(&mut self, transfer: TransferId, index: u32) -> bool {
+        self.placed.insert((transfer, index))
     }
 
     /// The messages of a mailbox as the commands so far leave them.

@@ -6,15 +6,20 @@ mod flags;
 mod frame;
 mod keywords;
 mod names;
+mod purge;
+mod restate;
 mod transfer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use journal::{Lsn, Place, Record, Staged, Store, StoreError, Synced, ViewBatch, ViewRead};
+use journal::{
+    Lsn, Needed, Place, Record, Restating, Staged, Stated, Store, StoreError, Synced, ViewBatch, ViewRead,
+};
 
 use crate::apply::Applier;
 use crate::command::{Command, Reply};
+use crate::compaction::{self, Key};
 use crate::counters::Counters;
 use crate::entry::Entry;
 use crate::fresh::Fresh;
@@ -26,6 +31,7 @@ use crate::shared::Shared;
 use crate::snapshot::Change;
 use crate::{MailboxId, MailboxSnapshot, MailstoreError, ModSeq};
 use frame::Frame;
+pub(crate) use purge::is_referred;
 
 /// Committed state and, on top of it, what the frame that is being put together will make of it.
 pub(crate) struct Sequenced {
@@ -36,6 +42,8 @@ pub(crate) struct Sequenced {
     marks: Marks,
     /// Records below are in `names`, `counters` and `marks`.
     absorbed: Lsn,
+    /// Records are being replayed: `names` has not been counted.
+    replaying: bool,
     frame: Frame,
     fresh: Fresh,
 }
@@ -58,6 +66,7 @@ impl Sequenced {
             counters: HashMap::new(),
             marks: Marks::default(),
             absorbed: Lsn::ZERO,
+            replaying: false,
             frame: Frame::default(),
             fresh,
         }
@@ -76,6 +85,7 @@ impl Sequenced {
         self.frame.add(entry, changes);
     }
 
+    /// What compaction and purges say is known: nothing of it is seen any more, or it is as it was.
     fn absorb(&mut self, entry: &Entry) {
         self.marks.raise(entry);
         self.counters.extend(entry.counters());
@@ -83,6 +93,17 @@ impl Sequenced {
             self.counters.remove(&deleted.id);
         }
         self.names.absorb(entry);
+    }
+
+    /// Takes in a record that was written before. Others that came before it may be missing.
+    fn absorb_replayed(&mut self, entry: &Entry) {
+        self.replaying = true;
+        self.marks.raise(entry);
+        self.counters.extend(entry.counters());
+        self.names.absorb_uncounted(entry);
+        if let Entry::Restated(restated) = entry {
+            self.counters.extend(restated.counters());
+        }
     }
 
     fn modseq_next(&mut self) -> ModSeq {
@@ -125,6 +146,7 @@ impl Sequenced {
                 self.transfer_place(&place, staged);
                 Ok(Reply::Done)
             }
+            Command::Purge(purge) => self.purge(purge, staged).map(Reply::Purged),
             Command::TransferAbort(transfer) => {
                 self.transfer_abort(transfer, staged);
                 Ok(Reply::Done)
@@ -135,12 +157,13 @@ impl Sequenced {
 }
 
 impl Store for Sequenced {
-    type Key = journal::NoKey;
+    type Key = Key;
     type Command = Command;
     type Pending = Pending;
     type Reply = Reply;
 
     fn load(&mut self, view: &dyn ViewRead) -> Result<(), StoreError> {
+        self.frame = Frame::default();
         self.applier = Applier::load(view)?;
         self.marks = self.applier.marks();
         self.names = Namespace::load(view)?;
@@ -150,6 +173,7 @@ impl Store for Sequenced {
             tracing::error!(marks = %self.marks.modseq, counters = %modseq, "modseq of the view is behind its records");
             self.marks.modseq = modseq;
         }
+        self.absorbed = view.applied_lsn().next();
         Ok(())
     }
 
@@ -173,12 +197,16 @@ impl Store for Sequenced {
     ) -> Result<(), StoreError> {
         let entry = self.applier.apply(record, place, batch)?;
         if let Some(entry) = entry.filter(|_| lsn >= self.absorbed) {
-            self.absorb(&entry);
+            self.absorb_replayed(&entry);
         }
         Ok(())
     }
 
     fn publish(&mut self) {
+        if std::mem::take(&mut self.replaying) {
+            self.names.recount();
+            self.counters.retain(|mailbox, _| self.names.mailbox(*mailbox).is_some());
+        }
         std::mem::take(&mut self.frame).publish(&self.shared);
     }
 
@@ -191,6 +219,27 @@ impl Store for Sequenced {
             Pending::Append(Err(error)) => Reply::Refused(error),
             Pending::Other(reply) => reply,
         }
+    }
+
+    fn grows(command: &Command) -> bool {
+        command.grows()
+    }
+
+    fn keys(record: &Record) -> Result<Vec<Key>, StoreError> {
+        compaction::keys(record)
+    }
+
+    fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed, StoreError> {
+        compaction::needed(view, stated)
+    }
+
+    fn restate(
+        &mut self,
+        view: &dyn ViewRead,
+        restating: &Restating<Key>,
+        staged: &mut Staged,
+    ) -> Result<(), StoreError> {
+        self.say_again(view, restating, staged)
     }
 }
 

@@ -45,5 +45,6 @@ async fn a_deleted_mailbox_is_let_go_from_memory() {
             sequenced.apply(stored.lsn(), &stored.record, &stored.place, &mut batch).unwrap();
         }
     }
+    sequenced.publish();
     assert!(sequenced.counters.is_empty());
 }

@@ -5,9 +5,7 @@ use journal::Staged;
 use crate::apply::arrived;
 use crate::command::{Copy, TransferAdd, TransferCommit, TransferPlace};
 use crate::counters::Counters;
-use crate::entry::{
-    Entry, MessagesCopied, MessagesMoved, TransferAborted, TransferCommitted, TransferPlaced, TransferRows,
-};
+use crate::entry::{Entry, MessagesCopied, MessagesMoved, TransferAborted, TransferCommitted, TransferRows};
 use crate::id::TransferId;
 use crate::message_row::{Grouped, Message};
 use crate::snapshot::Change;
@@ -71,6 +69,7 @@ impl Sequenced {
             (from, Change::Expunge(source.clone()), from_counters),
             (to, Change::Append(messages.clone()), to_counters),
         ];
+        self.pieces_place(from, &source, staged);
         let messages = Grouped(source.iter().zip(messages).collect());
         let moved = MessagesMoved { from, from_counters, to, to_counters, messages };
         self.commit_changing(Entry::from(moved), changes, staged);
@@ -101,7 +100,7 @@ impl Sequenced {
         staged: &mut Staged,
     ) -> Result<CopyOutcome, MailstoreError> {
         let uid_validity = self.uid_validity(commit.to)?;
-        let messages = self.applier.transfer_messages(commit.transfer);
+        let messages = self.applier.transfers().messages(commit.transfer);
         self.keywords_fit(commit.to, messages.iter().map(|message| &message.flags))?;
         let Arriving { messages, counters } = self.arriving(commit.to, messages)?;
         let Some(uid_first) = messages.first().map(|message| message.uid) else {
@@ -116,9 +115,20 @@ impl Sequenced {
     }
 
     pub(super) fn transfer_place(&mut self, place: &TransferPlace, staged: &mut Staged) {
-        let TransferPlace { mailbox, transfer, index } = *place;
-        if self.applier.is_unplaced(mailbox, transfer, index) {
-            self.commit(TransferPlaced { mailbox, transfer, index }, staged);
+        self.piece_place(place.mailbox, place.transfer, place.index, staged);
+    }
+
+    /// Messages that are about to change get rows of their own first.
+    pub(super) fn pieces_place(&mut self, mailbox: MailboxId, uids: &UidSet, staged: &mut Staged) {
+        for (transfer, index) in self.applier.transfers().unplaced_with(mailbox, uids) {
+            self.piece_place(mailbox, transfer, index, staged);
+        }
+    }
+
+    fn piece_place(&mut self, mailbox: MailboxId, transfer: TransferId, index: u32, staged: &mut Staged) {
+        let unplaced = self.applier.transfers().unplaced(mailbox, transfer, index);
+        if let Some(placed) = unplaced.filter(|_| self.frame.placed_add(transfer, index)) {
+            self.commit(placed, staged);
         }
     }
 
