@@ -20,6 +20,7 @@ fn transaction(message: &str) -> Transaction {
         role: "test",
         hostname: "mx.example.org".into(),
         peer: Peer::Pipe { role: RoleName::new("test") },
+        client_name: None,
         hello: None,
         tls: None,
         account: None,

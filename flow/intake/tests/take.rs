@@ -36,6 +36,7 @@ fn transaction() -> Transaction {
         role: "mx",
         hostname: "mx.example.org".into(),
         peer: Peer::Pipe { role: RoleName::new("test") },
+        client_name: None,
         hello: None,
         tls: None,
         account: None,

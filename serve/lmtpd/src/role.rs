@@ -128,13 +128,14 @@ async fn deliver(deliverer: &Deliverer, delivery: Delivery) -> Result<Stored, Re
     }
 }
 
-/// The answers by the recipients' order. A delivery that died is answered as a fault of ours.
+/// The answers by the recipients' order. A delivery that crashed has crashed on this message, as far as one can see
+/// (RFC 3463 3.7, X.6.0): the relay tries a few times and then holds it.
 async fn in_order(
     mut deliveries: JoinSet<(usize, Result<Stored, Refusal>)>,
     count: usize,
 ) -> Vec<Result<Stored, Refusal>> {
     let mut answers: Vec<Result<Stored, Refusal>> = Vec::new();
-    answers.resize_with(count, || Err(refusal_of(Fault::Bug, "The delivery failed")));
+    answers.resize_with(count, || Err(crashed()));
     while let Some(ended) = deliveries.join_next().await {
         match ended {
             Ok((index, answer)) => answers[index] = answer,
@@ -142,6 +143,10 @@ async fn in_order(
         }
     }
     answers
+}
+
+fn crashed() -> Refusal {
+    Refusal::new(451, (4, 6, 0), "The delivery of this message crashed")
 }
 
 fn refused(error: &DeliverError) -> Refusal {
