@@ -11,6 +11,9 @@ use receive::{Transaction, refusal_of};
 use route::{RouteError, Router};
 use smtp::Refusal;
 use spool::{Accepted, NextHop, QueueId, Route, Routed, Spool, SpoolError};
+use telemetry::Fault;
+use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument;
 
 /// Takes messages into the spool. Cheap to clone.
 #[derive(Clone)]
@@ -31,8 +34,22 @@ impl Intake {
         self.spool.queue_id_next(now)
     }
 
-    /// Takes a message, or says why not. What the sender is not told is logged here.
+    /// Takes a message, or says why not. What the sender is not told is logged here. A message that one of the hops
+    /// crashes on is put off (451), and nobody else hears of it.
     pub async fn take(&self, queue_id: QueueId, transaction: Transaction) -> Result<Accepted, Refusal> {
+        let intake = self.clone();
+        let hops = async move { intake.hops(queue_id, transaction).await };
+        // A set of one, so that the work ends with the session that waits for it.
+        let mut worker = JoinSet::new();
+        worker.spawn(hops.in_current_span());
+        match worker.join_next().await {
+            Some(Ok(taken)) => taken,
+            Some(Err(error)) => Err(crash_refusal(queue_id, &error)),
+            None => unreachable!("one was spawned"),
+        }
+    }
+
+    async fn hops(&self, queue_id: QueueId, transaction: Transaction) -> Result<Accepted, Refusal> {
         let filtered = self.filters.run(&queue_id.to_string(), transaction).await?;
         let envelope = filtered.transaction.envelope.clone();
         let routes = self.router.route(&envelope).await.map_err(|error| route_refusal(&error))?;
@@ -65,6 +82,12 @@ pub fn route_refusal(error: &RouteError) -> Refusal {
         }
         error => refusal_of(error.fault(), &error.to_string()),
     }
+}
+
+fn crash_refusal(queue_id: QueueId, error: &JoinError) -> Refusal {
+    metrics::counter!("tartan_intake_panicked_total").increment(1);
+    tracing::error!(fault = Fault::Bug.as_str(), %queue_id, %error, "taking a message crashed; its sender is put off");
+    refusal_of(Fault::Bug, "The message cannot be taken now")
 }
 
 fn spool_refusal(error: &SpoolError) -> Refusal {

@@ -86,3 +86,34 @@ async fn what_a_filter_holds_is_taken_and_never_due() {
     assert_eq!(spool.show(id).unwrap().held.as_deref(), Some("looks odd"));
     assert!(spool.due(Timestamp::now(), 10).is_empty());
 }
+
+/// Crashes on what has `poison` in it.
+struct Fragile;
+
+impl Filter for Fragile {
+    fn name(&self) -> &'static str {
+        "fragile"
+    }
+
+    fn look<'a>(&'a self, draft: &'a mut Draft) -> Look<'a> {
+        let text = draft.transaction.body.read_all().unwrap();
+        Box::pin(async move {
+            assert!(!text.windows(6).any(|word| word == b"poison"), "as the test wants it");
+            Ok(Verdict::Accept)
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_a_filter_crashes_on_is_put_off_and_the_next_one_taken() {
+    let (intake, spool) = system(Filters::new(Minimum::default()).then(Arc::new(Fragile))).await;
+    let poison = Body::from_bytes(&b"Subject: poison\r\n\r\n"[..]);
+    let now = Timestamp::now();
+    for _ in 0..4 {
+        let poisoned = Transaction { body: poison.clone(), ..transaction() };
+        let refused = intake.take(intake.queue_id_next(now), poisoned).await.unwrap_err();
+        assert_eq!(refused.reply().code(), 451);
+        assert!(intake.take(intake.queue_id_next(now), transaction()).await.is_ok());
+    }
+    assert_eq!(spool.list().len(), 4);
+}

@@ -41,6 +41,11 @@ impl Failure {
         }
     }
 
+    /// Who was to deliver the message died of it, as it seems.
+    pub(crate) fn crashed() -> Self {
+        Self::temporary(6, 0, "the delivery broke off without an answer")
+    }
+
     /// The same failure, met with at `remote`.
     pub(crate) fn at(self, remote: &str) -> Self {
         Self { remote: Some(remote.to_owned()), ..self }

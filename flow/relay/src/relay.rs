@@ -162,8 +162,26 @@ impl Pool {
         }
     }
 
-    /// Makes one attempt with a copy; gives the connection back if it can be used again.
+    /// Makes one attempt with a copy, unless there were too many that killed the process; gives the connection back if it
+    /// can be used again.
     async fn attempt(
+        &self,
+        due: Due,
+        link: Option<Link>,
+        place: &mut Place<Due>,
+        session: SessionId,
+    ) -> Option<Link> {
+        match self.spool.begin(due).await {
+            Ok(Some(due)) => self.attempt_begun(due, link, place, session).await,
+            Ok(None) => link,
+            Err(error) => {
+                error.fault().log("beginning an attempt", &error);
+                link
+            }
+        }
+    }
+
+    async fn attempt_begun(
         &self,
         due: Due,
         link: Option<Link>,
@@ -298,6 +316,7 @@ fn log_outcome(due: &Due, outcome: &Outcome) {
     let (result, said) = match &outcome.attempt {
         Attempt::Delivered(_, said) => ("delivered", Some(said)),
         Attempt::Deferred(said) => ("deferred", Some(said)),
+        Attempt::Crashed(said) => ("crashed", Some(said)),
         Attempt::Failed(said) => ("failed", Some(said)),
         Attempt::Expanded(_) => ("expanded", None),
     };
@@ -305,5 +324,6 @@ fn log_outcome(due: &Due, outcome: &Outcome) {
     let recipient = due.recipients.iter().find(|to| to.index == outcome.index).map(|to| &to.address);
     let status = said.map(|said| said.status.as_str());
     let text = said.map(|said| said.text.as_str());
-    tracing::info!(queue_id = %due.queue_id, recipient = recipient.map(tracing::field::display), result, status, text);
+    let recipient = recipient.map(tracing::field::display);
+    tracing::info!(queue_id = %due.queue_id, recipient, result, status, text, "attempt: {result}");
 }

@@ -2,6 +2,7 @@
 
 use address::{BodyKind, MailParams, Orcpt, Recipient};
 use disk::Body;
+use net::NetError;
 use smtp::client::{Outcome as Said, Report, Stage, Transaction};
 use smtp::{EnhancedCode, Extensions, Reply};
 use spool::{Attempt, Delivery, Diagnostic, Due, DueRecipient, Outcome};
@@ -27,6 +28,15 @@ pub(crate) struct Transmitted {
     pub(crate) lost: Option<LinkError>,
     /// Nothing was heard and none of the body was sent: another connection may be tried at once.
     pub(crate) is_untouched: bool,
+}
+
+/// What was heard of a transaction.
+struct Answers<'a> {
+    report: Report,
+    remote: &'a str,
+    /// Who was to put it into mailboxes hung up without a word when the content had begun: it died of it, as far as one
+    /// can see from here.
+    crashed: bool,
 }
 
 impl Transmitted {
@@ -56,8 +66,10 @@ impl Copy<'_> {
                 && !sent.body_begun
                 && is_unanswered(&sent.report)
                 && sent.lost.is_some();
+            let crashed = self.is_final && sent.body_begun && sent.lost.as_ref().is_some_and(is_hung_up);
             done.lost = sent.lost;
-            rest.extend(self.settle(group, sent.report, link.remote(), &mut done));
+            let answers = Answers { report: sent.report, remote: link.remote(), crashed };
+            rest.extend(self.settle(group, answers, &mut done));
         }
         let unsent =
             rest.into_iter().map(|to| Outcome::new(to.index, unanswered(done.lost.as_ref(), link.remote())));
@@ -79,10 +91,10 @@ impl Copy<'_> {
     fn settle<'r>(
         &self,
         group: Vec<&'r DueRecipient>,
-        report: Report,
-        remote: &str,
+        answers: Answers<'_>,
         done: &mut Transmitted,
     ) -> Vec<&'r DueRecipient> {
+        let Answers { report, remote, crashed } = answers;
         let delivery = self.delivery(report.dsn_passed_on);
         let accepted = report.outcomes.iter().any(|said| matches!(said, Said::Accepted(_)));
         let again_is_useful = accepted && done.lost.is_none();
@@ -91,7 +103,15 @@ impl Copy<'_> {
             if again_is_useful && is_one_too_many(&said) {
                 again.push(recipient);
             } else {
-                let attempt = attempt(said, delivery, done.lost.as_ref(), remote);
+                let attempt = match said {
+                    Said::Unanswered if crashed => {
+                        Attempt::Crashed(Failure::crashed().at(remote).diagnostic())
+                    }
+                    Said::Refused { reply, .. } if self.is_final && is_crash(&reply) => {
+                        Attempt::Crashed(diagnostic(&reply, remote))
+                    }
+                    said => attempt(said, delivery, done.lost.as_ref(), remote),
+                };
                 done.outcomes.push(Outcome::new(recipient.index, attempt));
             }
         }
@@ -116,6 +136,16 @@ fn is_one_too_many(said: &Said) -> bool {
     let Said::Refused { stage: Stage::Rcpt, reply } = said else { return false };
     let about_number = reply.enhanced().is_none_or(|code| (code.subject(), code.detail()) == (5, 3));
     matches!(reply.code(), 452 | 552) && about_number
+}
+
+/// What lmtpd says of a message whose delivery crashed: 451 4.6.0, something about its content (RFC 3463 3.7).
+fn is_crash(reply: &Reply) -> bool {
+    reply.code() == 451 && reply.enhanced() == Some(EnhancedCode::new(4, 6, 0))
+}
+
+/// Whether the peer has gone without a word.
+fn is_hung_up(error: &LinkError) -> bool {
+    matches!(error, LinkError::Net(NetError::Closed | NetError::Io(_)))
 }
 
 /// A recipient as it goes on the wire. Where an alias has changed the address, ORCPT keeps the one that

@@ -430,6 +430,40 @@ async fn a_message_that_crashes_its_worker_three_times_is_held_and_stops_nobody(
     system.finished(later).await;
 }
 
+/// A system that tries again soon, with its lmtpd.
+async fn soon_again() -> System {
+    let settings = settings(Zone::new().serve().await, 9);
+    System::start_on(Arc::new(RealDisk), Duration::from_millis(20), settings).await
+}
+
+#[tokio::test]
+async fn a_message_whose_delivery_crashes_three_times_is_held_and_the_rest_is_delivered() {
+    let system = soon_again().await;
+    system.lmtpd.behave(|lmtpd| lmtpd.delivery_replies.extend([("poison", "451 4.6.0 crashed")]));
+    let both = system.submit(Submission::local(&["poison@here.example", "bob@here.example"])).await;
+    let shown = system.queued(both, |shown| shown.held.is_some()).await;
+    assert_eq!(shown.strikes, 3);
+    assert!(shown.held.unwrap().contains("451 4.6.0 crashed"));
+    let states: Vec<_> = shown.recipients.iter().map(|recipient| recipient.state).collect();
+    assert_eq!(states, [StateShown::Deferred, StateShown::Delivered]);
+    let later = system.submit(Submission::local(&["bob@here.example"])).await;
+    system.finished(later).await;
+}
+
+#[tokio::test]
+async fn a_message_that_kills_lmtpd_three_times_is_held_and_one_that_finds_it_dead_is_not() {
+    let system = soon_again().await;
+    system.lmtpd.behave(|lmtpd| lmtpd.closes_at = Some("BDAT"));
+    let poison = system.submit(Submission::local(&["bob@here.example"])).await;
+    system.queued(poison, |shown| shown.held.is_some()).await;
+    system.lmtpd.behave(|lmtpd| lmtpd.closes_at = Some("MAIL"));
+    let unlucky = system.submit(Submission::local(&["bob@here.example"])).await;
+    let shown = system.queued(unlucky, |shown| shown.recipients[0].attempts > 3).await;
+    assert!(shown.held.is_none() && shown.strikes == 0);
+    system.lmtpd.behave(|lmtpd| lmtpd.closes_at = None);
+    system.finished(unlucky).await;
+}
+
 #[tokio::test]
 async fn where_mail_may_not_leave_only_configured_hosts_are_called() {
     let server = FakeServer::start("127.0.0.1:0", pipelining()).await;

@@ -41,10 +41,12 @@ pub enum AuditEvent {
     Struck = 14,
     /// Nothing is left to do for it.
     Finished = 15,
+    /// The sender should have been told, and the report could not be written.
+    Unreported = 16,
 }
 
 impl AuditEvent {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Received,
         Self::Filtered,
         Self::Routed,
@@ -60,6 +62,7 @@ impl AuditEvent {
         Self::Deleted,
         Self::Struck,
         Self::Finished,
+        Self::Unreported,
     ];
 
     pub(crate) fn from_u8(number: u8) -> Option<Self> {

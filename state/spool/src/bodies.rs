@@ -36,6 +36,13 @@ impl BodyDir {
         Ok(())
     }
 
+    /// Removes the file of a message that needs it no more. What cannot be removed now is swept at the next start.
+    pub fn remove(&self, queue_id: QueueId) {
+        if let Err(error) = self.disk.remove(&self.path(queue_id)) {
+            tracing::debug!(%queue_id, %error, "the body of a message stays behind");
+        }
+    }
+
     /// Makes a body ready for the journal; a large one goes into a file, which is durable when this returns. Blocks.
     pub fn pack(&self, body: &Body, queue_id: QueueId) -> io::Result<Packed> {
         if body.len() > limits::BODY_MEMORY_BYTES_MAX as u64 {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use journal::SequencerHandle;
 
-use crate::queue::Queue;
+use crate::marks::Mark;
+use crate::queue::{Ended, Queue};
 use crate::queue_id::QueueId;
 use crate::store::{Adjust, Command, SpoolStore};
 
@@ -16,6 +17,11 @@ pub(crate) struct Claim {
     pub store: SequencerHandle<SpoolStore>,
     pub queue_id: QueueId,
     pub indexes: Vec<u32>,
+    /// Says that an attempt is being made.
+    pub mark: Option<Mark>,
+    /// The message has a strike for this attempt, to be taken back when something comes of it.
+    pub on_trial: bool,
+    pub ended: Ended,
 }
 
 impl fmt::Debug for Claim {
@@ -25,6 +31,11 @@ impl fmt::Debug for Claim {
 }
 
 impl Claim {
+    /// Ends the claim: what came of the attempt is durable.
+    pub fn conclude(mut self) {
+        self.ended = Ended::Concluded;
+    }
+
     /// Queues a strike that carries the claim's successor, so that nobody gets the message before it is durable. A store
     /// that takes no more gives the recipients back to this claim.
     fn strike(&mut self) {
@@ -33,6 +44,9 @@ impl Claim {
             store: self.store.clone(),
             queue_id: self.queue_id,
             indexes: std::mem::take(&mut self.indexes),
+            mark: self.mark.take(),
+            on_trial: self.on_trial,
+            ended: self.ended,
         };
         let adjust = Adjust::Strike(Box::new(successor), "a worker broke on it".to_owned());
         let command = Command::Adjust { queue_id: self.queue_id, adjust, now: Timestamp::now() };
@@ -50,7 +64,7 @@ impl Drop for Claim {
             self.strike();
         }
         if !self.indexes.is_empty() {
-            self.queue.unclaim(self.queue_id, &self.indexes);
+            self.queue.unclaim(self.queue_id, &self.indexes, self.ended);
         }
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use address::{AccountName, Address, Domain, Envelope, Recipient};
 use compact_str::CompactString;
 use jiff::Timestamp;
-use journal::{DecodeError, Decoder, Encoder, Place};
+use journal::{DecodeError, Decoder, Encoder, Lsn, Place};
 
 use crate::audit::{AuditEvent, AuditNote};
 use crate::entry::{Copy, Entry, Packing, Progress, State, Stored};
 use crate::outcome::Diagnostic;
 use crate::queue_id::QueueId;
-use crate::record::{ADJUST, Adjusted, DELETE, MESSAGE, PROGRESS, Progressed, Said, What};
+use crate::record::{
+    ADJUST, Adjusted, DELETE, Forgotten, MESSAGE, NotePlace, Noted, PROGRESS, Progressed, Said, What,
+};
 use crate::routed::{NextHop, Origin, Route};
 
 /// The version that is written, and the newest that is read.
@@ -48,6 +50,53 @@ pub(crate) fn said_decode(kind: u16, bytes: &[u8]) -> Read<Option<Said>> {
     let notes = input.list(note_take)?;
     input.finish()?;
     Ok(Some(Said { queue_id, what, notes }))
+}
+
+/// Writes audit notes said anew.
+pub(crate) fn noted_encode(noted: &Noted) -> Vec<u8> {
+    let mut out = Encoder::versioned(VERSION);
+    out.uint(noted.queue_id.as_u64());
+    out.option(noted.message_id.as_deref(), Encoder::text);
+    out.list(&noted.notes, |out, (place, note)| {
+        note_place_put(out, place);
+        note_put(out, note);
+    });
+    out.finish()
+}
+
+/// Reads audit notes said anew.
+pub(crate) fn noted_decode(bytes: &[u8]) -> Read<Noted> {
+    let mut input = Decoder::new(bytes);
+    input.version(VERSION)?;
+    let noted = Noted {
+        queue_id: QueueId::from_u64(input.uint()?),
+        message_id: input.option(compact_take)?,
+        notes: input.list(|input| Ok((note_place_take(input)?, note_take(input)?)))?,
+    };
+    input.finish()?;
+    Ok(noted)
+}
+
+/// Writes which audit notes are over.
+pub(crate) fn forgotten_encode(forgotten: &Forgotten) -> Vec<u8> {
+    let mut out = Encoder::versioned(VERSION);
+    out.uint(forgotten.queue_id.as_u64());
+    out.option(forgotten.message_id.as_deref(), Encoder::text);
+    out.list(&forgotten.notes, note_place_put);
+    out.finish()
+}
+
+/// Reads which audit notes are over.
+pub(crate) fn forgotten_decode(bytes: &[u8]) -> Read<Forgotten> {
+    let mut input = Decoder::new(bytes);
+    input.version(VERSION)?;
+    let forgotten = Forgotten {
+        queue_id: QueueId::from_u64(input.uint()?),
+        message_id: input.option(compact_take)?,
+        notes: input.list(note_place_take)?,
+    };
+    input.finish()?;
+    Ok(forgotten)
 }
 
 /// Writes the row of a message, whose recipients have rows of their own.
@@ -314,6 +363,17 @@ fn note_take(input: &mut Decoder<'_>) -> Read<AuditNote> {
     })
 }
 
+fn note_place_put(out: &mut Encoder, place: &NotePlace) {
+    out.uint(place.lsn.0);
+    out.uint(place.number.into());
+}
+
+fn note_place_take(input: &mut Decoder<'_>) -> Read<NotePlace> {
+    let lsn = Lsn(input.uint()?);
+    let number = input.uint()?.try_into().map_err(|_| DecodeError::Invalid("number of an audit note"))?;
+    Ok(NotePlace { lsn, number })
+}
+
 /// Milliseconds since 1970.
 fn time_put(out: &mut Encoder, time: Timestamp) {
     out.int(time.as_millisecond());
@@ -342,10 +402,11 @@ fn account_take(input: &mut Decoder<'_>) -> Read<AccountName> {
 #[cfg(test)]
 mod tests {
     use address::{MailParams, Notify, ReversePath};
-    use journal::Lsn;
+    use journal::Record;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::record::Statement;
 
     fn time(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -468,8 +529,20 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused(kind in 0u16..7, bytes: Vec<u8>) {
-            let _ = said_decode(kind, &bytes);
+        fn what_is_said_anew_of_the_audit_round_trips(lsn: u64, number: u16, text: String) {
+            let (queue_id, message_id) = (QueueId::from_u64(12_345), Some(CompactString::from(&text)));
+            let place = NotePlace { lsn: Lsn(lsn), number };
+            let event = AuditEvent::Relayed;
+            let note = AuditNote { time: time(5), role: "relay".into(), session: None, event, text };
+            let noted = Noted { queue_id, message_id: message_id.clone(), notes: vec![(place, note)] };
+            prop_assert_eq!(noted_decode(&noted_encode(&noted)), Ok(noted));
+            let forgotten = Forgotten { queue_id, message_id, notes: vec![place] };
+            prop_assert_eq!(forgotten_decode(&forgotten_encode(&forgotten)), Ok(forgotten));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(kind in 0u16..9, bytes: Vec<u8>) {
+            let _ = Statement::decode(&Record::state(kind, bytes.clone()));
             let _ = entry_decode(QueueId::from_u64(1), &bytes);
             let _ = copy_decode(&bytes);
         }
@@ -488,9 +561,9 @@ mod tests {
 
     #[test]
     fn audit_events_keep_their_numbers() {
-        for number in 1..=15 {
+        for number in 1..=16 {
             assert_eq!(AuditEvent::from_u8(number).unwrap() as u8, number);
         }
-        assert_eq!(AuditEvent::from_u8(16), None);
+        assert_eq!(AuditEvent::from_u8(17), None);
     }
 }

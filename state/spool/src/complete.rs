@@ -3,22 +3,36 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use report::DsnAction;
 
 use crate::audit::{AuditEvent, AuditNote};
 use crate::due::{Due, DueRecipient};
 use crate::entry::{Copy, Progress, State, later};
+use crate::error::SpoolError;
 use crate::outcome::{Attempt, Delivery, Diagnostic, Outcome};
 use crate::record::Progressed;
-use crate::reports::{Reported, report_due};
+use crate::reports::{Group, Reported, by_action, report_due};
+use crate::routed::Route;
 use crate::settings::SpoolSettings;
+use crate::store::spool_note;
+
+/// What follows from the outcome of one recipient.
+#[derive(Debug)]
+struct Judged {
+    index: u32,
+    progress: Progress,
+    added: Vec<Copy>,
+    notes: Vec<AuditNote>,
+    /// What the sender is to hear.
+    reported: Option<Reported>,
+}
 
 /// What follows from the outcomes of one copy.
 #[derive(Debug, Default)]
 pub(crate) struct Consequences {
-    pub progressed: Progressed,
-    pub notes: Vec<AuditNote>,
-    /// What the sender is to hear.
-    pub reported: Vec<Reported>,
+    judged: Vec<Judged>,
+    /// Why the attempt counts as a strike, if it does.
+    pub strike: Option<String>,
 }
 
 /// What is known when the consequences are drawn.
@@ -28,90 +42,149 @@ pub(crate) struct Judge<'a> {
     pub now: Timestamp,
 }
 
+impl Consequences {
+    pub fn is_empty(&self) -> bool {
+        self.judged.is_empty()
+    }
+
+    /// The reports that are to be written.
+    pub fn reports_take(&mut self) -> Vec<Group> {
+        let reported =
+            self.judged.iter_mut().filter_map(|judged| Some((judged.index, judged.reported.take()?)));
+        by_action(reported)
+    }
+
+    /// A report cannot be written. What was delivered is delivered all the same, and the sender of a delayed message hears
+    /// later; a failure that nobody would hear of is not recorded, so that the message is tried again, with a strike.
+    pub fn unreported(&mut self, group: &Group, error: &SpoolError, now: Timestamp) {
+        let action = group.action();
+        tracing::error!(?action, %error, "a report to a sender cannot be written");
+        metrics::counter!("tartan_spool_reports_lost_total").increment(1);
+        if action == DsnAction::Failed {
+            self.judged.retain(|judged| !group.indexes.contains(&judged.index));
+            self.strike = Some(format!("its report cannot be written: {error}"));
+            return;
+        }
+        let text = format!("{action:?} report cannot be written: {error}");
+        let mut theirs: Vec<_> =
+            self.judged.iter_mut().filter(|judged| group.indexes.contains(&judged.index)).collect();
+        theirs.iter_mut().for_each(|judged| judged.progress.delay_reported &= action != DsnAction::Delayed);
+        if let Some(last) = theirs.last_mut() {
+            last.notes.push(spool_note(now, AuditEvent::Unreported, text));
+        }
+    }
+
+    /// What is recorded, and why.
+    pub fn into_record(self) -> (Progressed, Vec<AuditNote>) {
+        let (mut progressed, mut notes) = (Progressed::default(), Vec::new());
+        for judged in self.judged {
+            count(judged.progress.state);
+            progressed.changed.push((judged.index, judged.progress));
+            progressed.added.extend(judged.added);
+            notes.extend(judged.notes);
+        }
+        (progressed, notes)
+    }
+}
+
+fn count(state: State) {
+    let result = match state {
+        State::Pending => "deferred",
+        State::Delivered => "delivered",
+        State::Failed => "failed",
+        State::Expanded => return,
+    };
+    metrics::counter!("tartan_spool_recipients_total", "result" => result).increment(1);
+}
+
 impl Judge<'_> {
     /// Outcomes for recipients that are not in the copy are a worker's mistake and change nothing.
     pub fn consequences(&self, outcomes: Vec<Outcome>) -> Consequences {
         let mut all = Consequences::default();
         for Outcome { index, attempt, session } in outcomes {
             let at = self.due.recipients.binary_search_by_key(&index, |recipient| recipient.index);
-            let recipient = at.ok().map(|at| &self.due.recipients[at]);
-            let noted = all.notes.len();
-            match recipient {
-                Some(recipient) => {
-                    self.judge(recipient, attempt, &mut all);
-                    all.notes[noted..].iter_mut().for_each(|note| note.session = session.clone());
-                }
-                None => {
-                    tracing::error!(queue_id = %self.due.queue_id, index, "outcome for another's recipient")
-                }
+            let Ok(at) = at else {
+                tracing::error!(queue_id = %self.due.queue_id, index, "outcome for another's recipient");
+                continue;
+            };
+            if let Attempt::Crashed(diagnostic) = &attempt {
+                all.strike = Some(diagnostic.line());
             }
+            let mut judged = self.judge(&self.due.recipients[at], attempt);
+            judged.notes.iter_mut().for_each(|note| note.session = session.clone());
+            all.judged.push(judged);
         }
         all
     }
 
-    fn judge(&self, recipient: &DueRecipient, attempt: Attempt, all: &mut Consequences) {
-        let progress = match attempt {
-            Attempt::Delivered(delivery, diagnostic) => self.delivered(recipient, delivery, diagnostic, all),
-            Attempt::Failed(diagnostic) => self.failed(recipient, diagnostic, all),
-            Attempt::Deferred(diagnostic) => self.deferred(recipient, diagnostic, all),
-            Attempt::Expanded(routes) => {
-                let names: Vec<_> = routes.iter().map(|route| format!("<{}>", route.address())).collect();
-                let text = format!("to=<{}> now={}", recipient.address, names.join(","));
-                all.notes.push(self.note(AuditEvent::Expanded, text));
-                all.progressed.added.extend(routes.into_iter().map(|route| Copy::new(route, self.now)));
-                self.progress(recipient, State::Expanded, None)
+    fn judge(&self, recipient: &DueRecipient, attempt: Attempt) -> Judged {
+        match attempt {
+            Attempt::Delivered(delivery, diagnostic) => self.delivered(recipient, delivery, diagnostic),
+            Attempt::Failed(diagnostic) => self.failed(recipient, diagnostic),
+            Attempt::Deferred(diagnostic) | Attempt::Crashed(diagnostic) => {
+                self.deferred(recipient, diagnostic)
             }
-        };
-        all.progressed.changed.push((recipient.index, progress));
+            Attempt::Expanded(routes) => self.expanded(recipient, routes),
+        }
     }
 
-    fn delivered(
-        &self,
-        recipient: &DueRecipient,
-        delivery: Delivery,
-        diagnostic: Diagnostic,
-        all: &mut Consequences,
-    ) -> Progress {
+    fn expanded(&self, recipient: &DueRecipient, routes: Vec<Route>) -> Judged {
+        let names: Vec<_> = routes.iter().map(|route| format!("<{}>", route.address())).collect();
+        let text = format!("to=<{}> now={}", recipient.address, names.join(","));
+        Judged {
+            index: recipient.index,
+            progress: self.progress(recipient, State::Expanded, None),
+            added: routes.into_iter().map(|route| Copy::new(route, self.now)).collect(),
+            notes: vec![self.note(AuditEvent::Expanded, text)],
+            reported: None,
+        }
+    }
+
+    fn delivered(&self, recipient: &DueRecipient, delivery: Delivery, diagnostic: Diagnostic) -> Judged {
         let event = match delivery {
             Delivery::Final => AuditEvent::Delivered,
             Delivery::Relayed | Delivery::RelayedWithoutDsn => AuditEvent::Relayed,
         };
-        all.notes.push(self.said(event, recipient, &diagnostic));
-        metrics::counter!("tartan_spool_recipients_total", "result" => "delivered").increment(1);
-        self.report(Reported::delivered(recipient, delivery, &diagnostic, self.now), all);
-        self.progress(recipient, State::Delivered, Some(diagnostic))
+        let reported = Reported::delivered(recipient, delivery, &diagnostic, self.now);
+        self.judged(recipient, event, State::Delivered, diagnostic, reported)
     }
 
-    fn failed(&self, recipient: &DueRecipient, diagnostic: Diagnostic, all: &mut Consequences) -> Progress {
-        all.notes.push(self.said(AuditEvent::Failed, recipient, &diagnostic));
-        metrics::counter!("tartan_spool_recipients_total", "result" => "failed").increment(1);
-        self.report(Reported::failed(recipient, &diagnostic, self.now), all);
-        self.progress(recipient, State::Failed, Some(diagnostic))
+    fn failed(&self, recipient: &DueRecipient, diagnostic: Diagnostic) -> Judged {
+        let reported = Reported::failed(recipient, &diagnostic, self.now);
+        self.judged(recipient, AuditEvent::Failed, State::Failed, diagnostic, reported)
+    }
+
+    fn judged(
+        &self,
+        recipient: &DueRecipient,
+        event: AuditEvent,
+        state: State,
+        diagnostic: Diagnostic,
+        reported: Reported,
+    ) -> Judged {
+        Judged {
+            index: recipient.index,
+            notes: vec![self.said(event, recipient, &diagnostic)],
+            progress: self.progress(recipient, state, Some(diagnostic)),
+            added: Vec::new(),
+            reported: report_due(&self.due.reverse_path, &reported).then_some(reported),
+        }
     }
 
     /// Waits for the next attempt, the last of which is made when the message expires.
-    fn deferred(&self, recipient: &DueRecipient, diagnostic: Diagnostic, all: &mut Consequences) -> Progress {
+    fn deferred(&self, recipient: &DueRecipient, diagnostic: Diagnostic) -> Judged {
         if self.now >= recipient.expires {
-            return self.failed(recipient, expired(diagnostic, self.settings.expire_after), all);
+            return self.failed(recipient, expired(diagnostic, self.settings.expire_after));
         }
-        let mut progress = self.progress(recipient, State::Pending, None);
-        let wait = self.settings.back_off(progress.attempts);
-        progress.next = later(self.now, wait).min(recipient.expires);
-        let text = format!("next={:.0}", progress.next);
-        all.notes.push(self.said(AuditEvent::Deferred, recipient, &diagnostic));
-        all.notes.last_mut().expect("just pushed").text.extend([" ", &text]);
-        metrics::counter!("tartan_spool_recipients_total", "result" => "deferred").increment(1);
-        if !recipient.delay_reported && self.now >= self.delay_report_at() {
-            progress.delay_reported = true;
-            self.report(Reported::delayed(recipient, &diagnostic, self.now), all);
-        }
-        Progress { last: Some(diagnostic), ..progress }
-    }
-
-    fn report(&self, reported: Reported, all: &mut Consequences) {
-        if report_due(&self.due.reverse_path, &reported) {
-            all.reported.push(reported);
-        }
+        let is_late = !recipient.delay_reported && self.now >= self.delay_report_at();
+        let reported = Reported::delayed(recipient, &diagnostic, self.now);
+        let mut judged = self.judged(recipient, AuditEvent::Deferred, State::Pending, diagnostic, reported);
+        let wait = self.settings.back_off(judged.progress.attempts);
+        judged.progress.next = later(self.now, wait).min(recipient.expires);
+        judged.progress.delay_reported |= is_late;
+        judged.reported = judged.reported.filter(|_| is_late);
+        judged.notes[0].text += &format!(" next={:.0}", judged.progress.next);
+        judged
     }
 
     fn delay_report_at(&self) -> Timestamp {

@@ -38,6 +38,8 @@ pub enum Attempt {
     Delivered(Delivery, Diagnostic),
     /// Not now.
     Deferred(Diagnostic),
+    /// The worker that was to deliver it broke on it: not now, and the message has a strike.
+    Crashed(Diagnostic),
     /// Not ever.
     Failed(Diagnostic),
     /// The recipient is replaced by these, which are due at once. Not empty.

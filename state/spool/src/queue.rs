@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::entry::{Copy, Entry};
+use crate::marks::Mark;
 use crate::queue_id::QueueId;
 use crate::shown::SpoolStat;
 
@@ -22,12 +23,27 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Lanes {
     entries: BTreeMap<QueueId, Arc<Entry>>,
+    /// Entries that are held.
+    held: usize,
     claims: HashMap<QueueId, HashSet<u32>>,
     /// Recipients that are to be tried and that nobody has claimed, by when they are due.
     waiting: HashMap<QueueId, BTreeSet<(Timestamp, u32)>>,
     /// By when the first of its waiting recipients is due; held messages are not in it.
     ready: BTreeSet<(Timestamp, QueueId)>,
     ready_at: HashMap<QueueId, Timestamp>,
+    /// Messages that were in hand when the last process died, with the marks that say so.
+    suspects: HashMap<QueueId, Vec<Mark>>,
+    /// The suspect that is being tried.
+    on_trial: Option<QueueId>,
+}
+
+/// How a claim ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// What came of the attempt is durable.
+    Concluded,
+    /// Nothing is known of it.
+    Dropped,
 }
 
 /// Recipients of one message with one next hop, just claimed.
@@ -52,6 +68,7 @@ impl Queue {
             lanes.replace(queue_id, entry);
         }
         metrics::gauge!("tartan_spool_messages").set(lanes.entries.len() as f64);
+        metrics::gauge!("tartan_spool_held").set(lanes.held as f64);
         drop(lanes);
         self.wake.notify_one();
     }
@@ -72,8 +89,30 @@ impl Queue {
         groups
     }
 
+    /// What the last process had in hand when it died is tried by itself from here on, one message at a time, so that the
+    /// one that brought it down is found out and the others are not blamed for it.
+    pub fn suspect(&self, in_hand: impl IntoIterator<Item = (QueueId, Mark)>) {
+        let mut lanes = self.lanes.lock();
+        for (queue_id, mark) in in_hand {
+            if lanes.entries.contains_key(&queue_id) {
+                lanes.suspects.entry(queue_id).or_default().push(mark);
+            }
+        }
+        if !lanes.suspects.is_empty() {
+            tracing::warn!(
+                messages = lanes.suspects.len(),
+                "in hand when the last process died: tried one at a time"
+            );
+        }
+    }
+
+    /// Whether the message was in hand when the last process died, and nothing has come of it since.
+    pub fn is_suspect(&self, queue_id: QueueId) -> bool {
+        self.lanes.lock().suspects.contains_key(&queue_id)
+    }
+
     /// Gives claimed recipients back.
-    pub fn unclaim(&self, queue_id: QueueId, indexes: &[u32]) {
+    pub fn unclaim(&self, queue_id: QueueId, indexes: &[u32], ended: Ended) {
         let mut lanes = self.lanes.lock();
         if let Some(claims) = lanes.claims.get_mut(&queue_id) {
             claims.retain(|index| !indexes.contains(index));
@@ -82,6 +121,7 @@ impl Queue {
             }
         }
         indexes.iter().for_each(|index| lanes.wait(queue_id, *index));
+        lanes.trial_end(queue_id, ended);
         lanes.reindex(queue_id);
         drop(lanes);
         self.wake.notify_one();
@@ -122,12 +162,18 @@ impl Queue {
 impl Lanes {
     /// Takes over what a frame has made of a message. Its recipients that are as before are the same in memory.
     fn replace(&mut self, queue_id: QueueId, entry: Option<Arc<Entry>>) {
+        let is_held =
+            |entry: &Option<Arc<Entry>>| usize::from(entry.as_ref().is_some_and(|e| e.held.is_some()));
+        self.held += is_held(&entry);
         let Some(entry) = entry else {
-            self.entries.remove(&queue_id);
+            let before = self.entries.remove(&queue_id);
+            self.held -= is_held(&before);
             self.waiting.remove(&queue_id);
+            self.suspects.remove(&queue_id);
             return self.reindex(queue_id);
         };
         let before = self.entries.insert(queue_id, entry.clone());
+        self.held -= is_held(&before);
         let before = before.as_ref().map_or(&[][..], |before| &before.recipients);
         for (index, copy) in entry.recipients.iter().enumerate() {
             let old = before.get(index);
@@ -154,6 +200,7 @@ impl Lanes {
 
     /// Claims the first group of a message that is due.
     fn claim(&mut self, queue_id: QueueId, now: Timestamp) -> Option<Group> {
+        self.next_of(queue_id)?;
         let entry = self.entries.get(&queue_id)?.clone();
         let waiting = self.waiting.get_mut(&queue_id)?;
         let next_hop = |index: u32| &entry.recipients[index as usize].route.next_hop;
@@ -167,7 +214,28 @@ impl Lanes {
         indexes.sort_unstable();
         self.claims.entry(queue_id).or_default().extend(&indexes);
         self.reindex(queue_id);
+        if self.suspects.contains_key(&queue_id) {
+            self.on_trial = Some(queue_id);
+            self.suspects_reindex();
+        }
         Some(Group { entry, indexes })
+    }
+
+    /// A claim has ended; where it was that of the message on trial, it is the next one's turn.
+    fn trial_end(&mut self, queue_id: QueueId, ended: Ended) {
+        if self.on_trial != Some(queue_id) || self.claims.contains_key(&queue_id) {
+            return;
+        }
+        self.on_trial = None;
+        if ended == Ended::Concluded {
+            self.suspects.remove(&queue_id);
+        }
+        self.suspects_reindex();
+    }
+
+    fn suspects_reindex(&mut self) {
+        let suspects: Vec<_> = self.suspects.keys().copied().collect();
+        suspects.into_iter().for_each(|queue_id| self.reindex(queue_id));
     }
 
     /// Brings `ready` up to date for one message.
@@ -187,6 +255,9 @@ impl Lanes {
 
     fn next_of(&self, queue_id: QueueId) -> Option<Timestamp> {
         self.entries.get(&queue_id).filter(|entry| entry.held.is_none())?;
+        if self.on_trial.is_some() && self.suspects.contains_key(&queue_id) {
+            return None;
+        }
         self.waiting.get(&queue_id)?.first().map(|(next, _)| *next)
     }
 }

@@ -3,20 +3,26 @@
 //! | kind | record | content |
 //! |---|---|---|
 //! | 1 | body | a message body, plain or packed with lz4; of class body |
-//! | 2 | message | a new message: all of its entry and its audit notes; its body is the record before, or a file |
+//! | 2 | message | all of a message's entry, new or said anew; its body is the record before, where it says, or a file |
 //! | 3 | progress | what attempts made of recipients; recipients that took the place of others |
 //! | 4 | adjust | held or not, strikes, when to try next |
-//! | 5 | delete | an operator's decision |
+//! | 5 | delete | an operator's decision; without notes, what compaction says of a message that is gone |
+//! | 6 | notes | audit notes said anew, each with the record that it came with, and the `Message-ID` |
+//! | 7 | forget | the audit notes of a message are over; all of them, those named and those that the view has |
 //!
-//! All but bodies begin with the format version and the queue id, and end with the audit notes of what they do. They say
-//! how things are, not how they change, so that applying one twice changes nothing.
+//! All but bodies begin with the format version and the queue id; 2 to 5 end with the audit notes of what they do. They
+//! say how things are, not how they change, so that applying one twice changes nothing.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use compact_str::CompactString;
+use journal::{DecodeError, Lsn, Record};
+
 use crate::audit::AuditNote;
+use crate::codec;
 use crate::entry::{Copy, Entry, Progress, State};
 use crate::queue_id::QueueId;
 
@@ -25,6 +31,58 @@ pub(crate) const MESSAGE: u16 = 2;
 pub(crate) const PROGRESS: u16 = 3;
 pub(crate) const ADJUST: u16 = 4;
 pub(crate) const DELETE: u16 = 5;
+pub(crate) const NOTES: u16 = 6;
+pub(crate) const FORGET: u16 = 7;
+
+/// A record that is no body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Statement {
+    Said(Said),
+    Noted(Noted),
+    Forgotten(Forgotten),
+}
+
+/// Audit notes said anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub queue_id: QueueId,
+    pub message_id: Option<CompactString>,
+    pub notes: Vec<(NotePlace, AuditNote)>,
+}
+
+/// Audit notes that are over. Which they are is said too, because those of the same frame are not in the view yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    pub queue_id: QueueId,
+    pub message_id: Option<CompactString>,
+    pub notes: Vec<NotePlace>,
+}
+
+/// What an audit note came with: the record, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotePlace {
+    pub lsn: Lsn,
+    pub number: u16,
+}
+
+impl Statement {
+    /// Reads a record; none for a kind that is not known.
+    pub fn decode(record: &Record) -> Result<Option<Self>, DecodeError> {
+        Ok(match record.kind {
+            NOTES => Some(Self::Noted(codec::noted_decode(&record.bytes)?)),
+            FORGET => Some(Self::Forgotten(codec::forgotten_decode(&record.bytes)?)),
+            kind => codec::said_decode(kind, &record.bytes)?.map(Self::Said),
+        })
+    }
+
+    pub fn record(&self) -> Record {
+        match self {
+            Self::Said(said) => Record::state(said.what.kind(), codec::said_encode(said)),
+            Self::Noted(noted) => Record::state(NOTES, codec::noted_encode(noted)),
+            Self::Forgotten(forgotten) => Record::state(FORGET, codec::forgotten_encode(forgotten)),
+        }
+    }
+}
 
 /// What a record says of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -82,13 +82,30 @@ pub(crate) struct Writer<'a> {
     pub bodies: &'a BodyDir,
 }
 
+/// Recipients that one report is about, of one action; at least one.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Their numbers in the message.
+    pub indexes: Vec<u32>,
+    pub recipients: Vec<DsnRecipient>,
+}
+
+impl Group {
+    pub fn action(&self) -> DsnAction {
+        self.recipients[0].action
+    }
+}
+
 /// Sorts what is reported by action: a report is about one.
-pub(crate) fn by_action(reported: Vec<Reported>) -> Vec<Vec<DsnRecipient>> {
-    let mut groups: Vec<Vec<DsnRecipient>> = Vec::new();
-    for Reported { dsn, .. } in reported {
-        match groups.iter_mut().find(|group| group[0].action == dsn.action) {
-            Some(group) => group.push(dsn),
-            None => groups.push(vec![dsn]),
+pub(crate) fn by_action(reported: impl Iterator<Item = (u32, Reported)>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, Reported { dsn, .. }) in reported {
+        match groups.iter_mut().find(|group| group.action() == dsn.action) {
+            Some(group) => {
+                group.indexes.push(index);
+                group.recipients.push(dsn);
+            }
+            None => groups.push(Group { indexes: vec![index], recipients: vec![dsn] }),
         }
     }
     groups

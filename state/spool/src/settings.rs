@@ -20,6 +20,8 @@ pub struct SpoolSettings {
     pub expire_after: Duration,
     /// Workers that a message may break before it is held.
     pub strikes_max: u32,
+    /// How long the audit of a message is kept after the last note on it, once the message is gone.
+    pub audit_retention: Duration,
     /// The journal's settings.
     pub journal: JournalSettings,
 }
@@ -37,6 +39,7 @@ impl Default for SpoolSettings {
             delay_report_after: Duration::from_secs(4 * 60 * MINUTE),
             expire_after: Duration::from_secs(5 * 24 * 60 * MINUTE),
             strikes_max: 3,
+            audit_retention: Duration::from_secs(30 * 24 * 60 * MINUTE),
             journal: JournalSettings::default(),
         }
     }

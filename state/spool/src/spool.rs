@@ -7,32 +7,37 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use disk::{Body, BodyFile, Disk};
 use jiff::Timestamp;
 use journal::{
-    FjallView, Journal, JournalError, KeyRange, LocalJournal, Order, Sequencer, SequencerHandle,
-    SequencerSettings, View,
+    FjallView, Journal, JournalError, KeyRange, LocalJournal, Order, Sequencer, SequencerError,
+    SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::Mutex;
-use report::DsnRecipient;
 
 use crate::accept::{Accepted, prepare};
 use crate::audit::TraceEvent;
 use crate::bodies::{BodyDir, unpack};
 use crate::claim::Claim;
 use crate::codec::note_decode;
-use crate::complete::{Consequences, Judge};
+use crate::complete::Judge;
 use crate::due::{Due, DueRecipient};
 use crate::entry::{Entry, Stored};
 use crate::error::SpoolError;
+use crate::marks::Marks;
 use crate::outcome::{Completed, Outcome};
-use crate::queue::{Group, Queue};
+use crate::queue::{Ended, Group as Copies, Queue};
 use crate::queue_id::QueueId;
-use crate::reports::{Report, UNREADABLE, Writer, by_action};
+use crate::record::NotePlace;
+use crate::reports::{Group, Report, UNREADABLE, Writer};
+use crate::retention::Retention;
 use crate::routed::Routed;
 use crate::settings::SpoolSettings;
 use crate::shown::{Shown, SpoolStat};
 use crate::store::{
-    AUDIT, Adjust, Command, MESSAGE_ID_OF, MESSAGE_IDS, Reply, SpoolStore, TABLES, audit_key_parse,
-    message_id_key,
+    AUDIT, Adjust, Command, Completion, MESSAGE_ID_OF, MESSAGE_IDS, Reply, SpoolStore, TABLES,
+    audit_key_parse, message_id_key,
 };
+
+/// Times that a body is looked for.
+const BODY_MOVES_MAX: usize = 3;
 
 /// The queue. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +53,7 @@ struct Inner {
     journal: Arc<dyn Journal>,
     view: Arc<dyn View>,
     bodies: BodyDir,
+    marks: Marks,
     /// The last queue id given out.
     last: AtomicU64,
 }
@@ -72,18 +78,22 @@ impl Spool {
     ) -> Result<Self, SpoolError> {
         let bodies = BodyDir { disk: disk.clone(), dir: settings.dir.join("bodies") };
         disk.create_dir(&bodies.dir).map_err(dir_error)?;
-        let journal = open_journal(&settings, disk, &*view)?;
+        let journal = open_journal(&settings, disk.clone(), &*view)?;
+        let (marks, in_hand) = Marks::open(&*disk, settings.dir.join("attempts"));
         let queue = Arc::new(Queue::default());
         let first_wait = settings.back_off(1);
-        let store = SpoolStore::new(queue.clone(), bodies.clone(), settings.strikes_max, first_wait);
+        let store =
+            SpoolStore::new(queue.clone(), bodies.clone(), view.clone(), settings.strikes_max, first_wait);
         let sequencer =
             Sequencer::open(store, journal.clone(), view.clone(), SequencerSettings::new("spool"))?;
         if journal.damage().is_empty() {
             bodies.sweep(&queue).map_err(dir_error)?;
         }
+        queue.suspect(in_hand);
         let last = AtomicU64::new(last_queue_id(&*view)?);
         let (store, sequencer) = (sequencer.handle(), Mutex::new(Some(sequencer)));
-        Ok(Self { inner: Arc::new(Inner { settings, queue, store, sequencer, journal, view, bodies, last }) })
+        let inner = Inner { settings, queue, store, sequencer, journal, view, bodies, marks, last };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// A name for a message that is about to come in.
@@ -126,8 +136,8 @@ impl Spool {
         self.inner.queue.claim(now, max).into_iter().map(|group| self.due_of(group)).collect()
     }
 
-    fn due_of(&self, group: Group) -> Due {
-        let Group { entry, indexes } = group;
+    fn due_of(&self, group: Copies) -> Due {
+        let Copies { entry, indexes } = group;
         let expires = entry.expires(self.inner.settings.expire_after);
         let recipients: Vec<_> = indexes.iter().map(|index| due_recipient(&entry, *index, expires)).collect();
         let first = &entry.recipients[indexes[0] as usize];
@@ -144,7 +154,27 @@ impl Spool {
     }
 
     fn claim(&self, queue_id: QueueId, indexes: Vec<u32>) -> Claim {
-        Claim { queue: self.inner.queue.clone(), store: self.inner.store.clone(), queue_id, indexes }
+        let (queue, store) = (self.inner.queue.clone(), self.inner.store.clone());
+        Claim { queue, store, queue_id, indexes, mark: None, on_trial: false, ended: Ended::Dropped }
+    }
+
+    /// Says that a copy is about to be tried, so that it is known what was in hand if the process dies of it. None: it was
+    /// in hand at such a death too often, and is held now.
+    pub async fn begin(&self, mut due: Due) -> Result<Option<Due>, SpoolError> {
+        let queue_id = due.queue_id;
+        if !self.inner.queue.is_suspect(queue_id) {
+            due.claim.mark = Some(self.inner.marks.set(queue_id));
+            return Ok(Some(due));
+        }
+        let trial = Command::Adjust { queue_id, adjust: Adjust::Trial, now: Timestamp::now() };
+        match self.inner.store.submit(trial).await? {
+            Reply::Trial(may_be_tried) => {
+                due.claim.on_trial = true;
+                Ok(may_be_tried.then_some(due))
+            }
+            Reply::NotFound(queue_id) => Err(SpoolError::NotFound(queue_id)),
+            _ => unreachable!("a trial is answered so"),
+        }
     }
 
     /// Waits until something is due by the clock; others may be quicker to claim it. For ever once the store has failed
@@ -181,9 +211,8 @@ impl Spool {
 
     /// The message's body.
     pub async fn body(&self, queue_id: QueueId) -> Result<Body, SpoolError> {
-        let entry = self.inner.queue.entry(queue_id).ok_or(SpoolError::NotFound(queue_id))?;
         let inner = self.inner.clone();
-        blocking(queue_id, move || inner.body_read(&entry)).await
+        blocking(queue_id, move || inner.body(queue_id)).await
     }
 
     /// Makes durable what came of a copy, with the audit and the reports that follow from it. Recipients without an
@@ -197,19 +226,25 @@ impl Spool {
         now: Timestamp,
     ) -> Result<Completed, SpoolError> {
         let judge = Judge { due: &due, settings: &self.inner.settings, now };
-        let Consequences { progressed, mut notes, reported } = judge.consequences(outcomes);
-        if progressed.changed.is_empty() {
+        let mut consequences = judge.consequences(outcomes);
+        if consequences.is_empty() {
             return Ok(Completed::default());
         }
-        let (due, reports) = self.reports(due, by_action(reported), now).await?;
-        let reports = match reports {
-            Ok(reports) => reports,
-            Err(error) => return Err(self.unrecorded(due, error, now).await),
-        };
+        let (due, written) = self.reports(due, consequences.reports_take(), now).await?;
+        let mut reports = Vec::with_capacity(written.len());
+        for (group, written) in written {
+            match written {
+                Ok(report) => reports.push(report),
+                Err(error) => consequences.unreported(&group, &error, now),
+            }
+        }
+        let strike = consequences.strike.take();
+        let (progressed, mut notes) = consequences.into_record();
         notes.extend(reports.iter().map(|report| report.note(&due, now)));
         let reports = reports.into_iter().map(|report| report.incoming).collect();
         let claim = Box::new(due.claim);
-        match self.inner.store.submit(Command::Complete { claim, progressed, notes, reports }).await? {
+        let completion = Completion { claim, progressed, notes, reports, strike, now };
+        match self.inner.store.submit(Command::Complete(Box::new(completion))).await? {
             Reply::Completed(completed) => Ok(completed),
             Reply::NotFound(queue_id) => Err(SpoolError::NotFound(queue_id)),
             _ => unreachable!("a complete is answered so"),
@@ -220,20 +255,24 @@ impl Spool {
     async fn reports(
         &self,
         due: Due,
-        groups: Vec<Vec<DsnRecipient>>,
+        groups: Vec<Group>,
         now: Timestamp,
-    ) -> Result<(Due, Result<Vec<Report>, SpoolError>), SpoolError> {
+    ) -> Result<(Due, Vec<(Group, Result<Report, SpoolError>)>), SpoolError> {
         if groups.is_empty() {
-            return Ok((due, Ok(Vec::new())));
+            return Ok((due, Vec::new()));
         }
         let body = self.body_or_nothing(due.queue_id).await?;
         let (spool, queue_id) = (self.clone(), due.queue_id);
         blocking(queue_id, move || {
             let Inner { settings, bodies, .. } = &*spool.inner;
             let writer = Writer { due: &due, hostname: &settings.hostname, now, body: &body, bodies };
-            let write = |group: Vec<DsnRecipient>| writer.write(spool.queue_id_next(now), &group);
-            let reports = groups.into_iter().map(write).collect();
-            Ok((due, reports))
+            let write = |group: &Group| writer.write(spool.queue_id_next(now), &group.recipients);
+            let written = groups.into_iter().map(|group| {
+                let written = write(&group);
+                (group, written)
+            });
+            let written = written.collect();
+            Ok((due, written))
         })
         .await
     }
@@ -249,14 +288,6 @@ impl Spool {
                 Ok(Body::from_bytes(UNREADABLE))
             }
         }
-    }
-
-    /// What came of a copy cannot be recorded though the store goes on: the message has a strike, so that it does not come
-    /// again at once and not for ever.
-    async fn unrecorded(&self, due: Due, error: SpoolError, now: Timestamp) -> SpoolError {
-        let queue_id = due.queue_id;
-        let adjust = Adjust::Strike(Box::new(due.claim), format!("its outcome cannot be recorded: {error}"));
-        self.change(Command::Adjust { queue_id, adjust, now }).await.err().unwrap_or(error)
     }
 
     /// Keeps a message from being tried until [`Spool::retry`] lets it go on.
@@ -317,6 +348,12 @@ impl Spool {
         ids.filter_map(Result::transpose).collect()
     }
 
+    /// Forgets the audit of messages that are gone for longer than [`SpoolSettings::audit_retention`]; how many these were.
+    /// Blocks: not for an async task.
+    pub fn audit_forget(&self, now: Timestamp) -> Result<u64, SpoolError> {
+        self.inner.retention().forget(now)
+    }
+
     /// The queue in numbers.
     pub fn stat(&self) -> SpoolStat {
         self.inner.queue.stat()
@@ -332,6 +369,30 @@ impl Spool {
 }
 
 impl Inner {
+    fn retention(&self) -> Retention {
+        let (queue, store, view) = (self.queue.clone(), self.store.clone(), self.view.clone());
+        Retention { queue, store, view, keep: self.settings.audit_retention }
+    }
+
+    /// Compaction may move a body while it is looked for: then it is looked for again.
+    fn body(&self, queue_id: QueueId) -> Result<Body, SpoolError> {
+        let find = || {
+            let entry = self.queue.entry(queue_id).ok_or(SpoolError::NotFound(queue_id))?;
+            self.body_read(&entry)
+        };
+        let mut found = find();
+        for _ in 1..BODY_MOVES_MAX {
+            if !matches!(
+                &found,
+                Err(SpoolError::Sequencer(SequencerError::Journal(JournalError::SegmentGone(_))))
+            ) {
+                break;
+            }
+            found = find();
+        }
+        found
+    }
+
     fn body_read(&self, entry: &Entry) -> Result<Body, SpoolError> {
         let queue_id = entry.queue_id;
         let failed = |error| SpoolError::Body { queue_id, error: Arc::new(error) };
@@ -383,7 +444,7 @@ fn due_recipient(entry: &Entry, index: u32, expires: Timestamp) -> DueRecipient 
 
 fn trace_event(queue_id: QueueId, key: &[u8], value: &[u8]) -> Result<TraceEvent, journal::StoreError> {
     let note = note_decode(value)?;
-    let (_, lsn) = audit_key_parse(key).ok_or(journal::DecodeError::Truncated)?;
+    let (_, NotePlace { lsn, .. }) = audit_key_parse(key).ok_or(journal::DecodeError::Truncated)?;
     Ok(TraceEvent {
         time: note.time,
         queue_id,

@@ -7,22 +7,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use journal::{
-    KeyRange, Lsn, Order, Place, Record, Slot, Staged, Store, StoreError, Synced, Table, ViewBatch,
-    ViewError, ViewRead,
+    KeyRange, Lsn, Needed, Order, Place, Record, Restating, Slot, Staged, Stated, Store, StoreError, Synced,
+    Table, View, ViewBatch, ViewError, ViewRead,
 };
 
 use crate::accept::Accepted;
 use crate::audit::{AuditEvent, AuditNote};
 use crate::bodies::{BodyDir, Packed};
 use crate::claim::Claim;
-use crate::codec::{
-    copy_decode, copy_encode, entry_decode, entry_encode, note_encode, said_decode, said_encode,
-};
+use crate::codec::{copy_decode, copy_encode, entry_decode, entry_encode, note_encode};
+use crate::compaction::{self, Key, audit_restate, message_restate, noted_read};
 use crate::entry::{Entry, Stored, later};
 use crate::outcome::Completed;
 use crate::queue::Queue;
 use crate::queue_id::QueueId;
-use crate::record::{Adjusted, BODY, Progressed, Said, What};
+use crate::record::{Adjusted, BODY, Forgotten, NotePlace, Noted, Progressed, Said, Statement, What};
 
 /// Messages by queue id.
 pub(crate) const MESSAGES: Table = Table("message");
@@ -38,6 +37,8 @@ pub(crate) const TABLES: [Table; 5] = [MESSAGES, RECIPIENTS, AUDIT, MESSAGE_IDS,
 
 /// Bytes of a `Message-ID` that count for finding it.
 const MESSAGE_ID_BYTES_MAX: usize = 500;
+/// Why a message is on trial.
+const DIED: &str = "the process died while it was in hand";
 /// Bytes that a command holds besides bodies, roughly.
 const COMMAND_BYTES: usize = 1_024;
 
@@ -50,14 +51,36 @@ pub(crate) struct Incoming {
 
 pub(crate) enum Command {
     Accept(Box<Incoming>),
-    Complete { claim: Box<Claim>, progressed: Progressed, notes: Vec<AuditNote>, reports: Vec<Incoming> },
-    Adjust { queue_id: QueueId, adjust: Adjust, now: Timestamp },
-    Delete { queue_id: QueueId, now: Timestamp },
+    Complete(Box<Completion>),
+    Adjust {
+        queue_id: QueueId,
+        adjust: Adjust,
+        now: Timestamp,
+    },
+    Delete {
+        queue_id: QueueId,
+        now: Timestamp,
+    },
+    /// Audit notes of messages that are gone are over.
+    Forget(Vec<Forgotten>),
+}
+
+/// What came of a copy.
+pub(crate) struct Completion {
+    pub claim: Box<Claim>,
+    pub progressed: Progressed,
+    pub notes: Vec<AuditNote>,
+    pub reports: Vec<Incoming>,
+    /// Why it counts as a strike, if it does.
+    pub strike: Option<String>,
+    pub now: Timestamp,
 }
 
 pub(crate) enum Adjust {
     Hold(String),
     Retry,
+    /// A message that was in hand when the process died is tried by itself: a strike, until something comes of it.
+    Trial,
     /// A worker broke, or could not say what came of it; its claim ends when the strike is durable.
     Strike(Box<Claim>, String),
 }
@@ -67,6 +90,8 @@ pub(crate) enum Pending {
     Accepted(QueueId, Slot),
     Completed(Completed, Box<Claim>),
     Done(Option<Box<Claim>>),
+    /// Whether it may be tried.
+    Trial(bool),
     Taken(QueueId),
     NotFound(QueueId),
 }
@@ -75,6 +100,7 @@ pub(crate) enum Reply {
     Accepted(Accepted),
     Completed(Completed),
     Done,
+    Trial(bool),
     Taken(QueueId),
     NotFound(QueueId),
 }
@@ -92,11 +118,23 @@ pub(crate) struct SpoolStore {
     body: Option<Place>,
     /// Messages that are done and had a body of their own.
     files_left: Vec<QueueId>,
+    /// Messages of this frame whose bodies are files.
+    files_staged: Vec<QueueId>,
+    /// What was made of all frames before this one.
+    view: Arc<dyn View>,
 }
 
 impl SpoolStore {
-    pub fn new(queue: Arc<Queue>, bodies: BodyDir, strikes_max: u32, back_off: Duration) -> Self {
+    pub fn new(
+        queue: Arc<Queue>,
+        bodies: BodyDir,
+        view: Arc<dyn View>,
+        strikes_max: u32,
+        back_off: Duration,
+    ) -> Self {
         Self {
+            view,
+            files_staged: Vec::new(),
             queue,
             bodies,
             strikes_max,
@@ -124,7 +162,17 @@ impl SpoolStore {
         let entry = said.what.apply(before.map(unshare)).map(Arc::new);
         let left = entry.is_some();
         self.staged.insert(said.queue_id, entry);
-        (staged.push(Record::state(said.what.kind(), said_encode(said))), left)
+        (staged.push(Statement::Said(said.clone()).record()), left)
+    }
+
+    /// Messages that have come back, by whatever way, keep their notes.
+    fn forget(&mut self, forgotten: Vec<Forgotten>, staged: &mut Staged) -> Pending {
+        for forgotten in forgotten {
+            if self.entry_staged(forgotten.queue_id).is_none() {
+                staged.push(Statement::Forgotten(forgotten).record());
+            }
+        }
+        Pending::Done(None)
     }
 
     fn accept(&mut self, incoming: Incoming, staged: &mut Staged) -> Pending {
@@ -134,35 +182,30 @@ impl SpoolStore {
         }
         match incoming.body {
             Packed::Record(_, body) => drop(staged.push(Record::body(BODY, body))),
-            Packed::File(file) => file.claim(),
+            Packed::File(file) => {
+                file.claim();
+                self.files_staged.push(queue_id);
+            }
         }
         let what = What::Message(Box::new(incoming.entry));
         let (slot, _) = self.say(&Said { queue_id, what, notes: incoming.notes }, staged);
         Pending::Accepted(queue_id, slot)
     }
 
-    fn complete(
-        &mut self,
-        claim: Box<Claim>,
-        mut progressed: Progressed,
-        mut notes: Vec<AuditNote>,
-        reports: Vec<Incoming>,
-        staged: &mut Staged,
-    ) -> Pending {
+    fn complete(&mut self, completion: Completion, staged: &mut Staged) -> Pending {
+        let Completion { claim, mut progressed, mut notes, reports, strike, now } = completion;
         let queue_id = claim.queue_id;
         let Some(entry) = self.entry_staged(queue_id) else { return Pending::NotFound(queue_id) };
         progressed.added_at = entry.recipients.len() as u32;
         let finished = progressed.finishes(&entry);
-        let what = What::Progressed(progressed);
         if finished {
-            let last = notes.last();
-            let time = last.map_or(entry.origin.arrival, |note| note.time);
-            let session = last.and_then(|note| note.session.clone());
-            let finished = spool_note(time, AuditEvent::Finished, "nothing is left to do".to_owned());
+            let session = notes.last().and_then(|note| note.session.clone());
+            let finished = spool_note(now, AuditEvent::Finished, "nothing is left to do".to_owned());
             notes.push(AuditNote { session, ..finished });
         }
         drop(entry);
-        self.say(&Said { queue_id, what, notes }, staged);
+        self.say(&Said { queue_id, what: What::Progressed(progressed), notes }, staged);
+        self.strikes_settle(&claim, strike, now, staged);
         let ids = reports.iter().map(|report| report.entry.queue_id).collect();
         for report in reports {
             self.accept(report, staged);
@@ -170,8 +213,30 @@ impl SpoolStore {
         Pending::Completed(Completed { finished, reports: ids }, claim)
     }
 
+    /// After an attempt: the strike that it counts as, and that of a trial taken back.
+    fn strikes_settle(&mut self, claim: &Claim, strike: Option<String>, now: Timestamp, staged: &mut Staged) {
+        let queue_id = claim.queue_id;
+        let Some(entry) = self.entry_staged(queue_id) else { return };
+        let (adjusted, notes) = match strike {
+            Some(why) => {
+                let (adjusted, note) = self.strike(&entry, claim.on_trial, &why, now);
+                (adjusted, vec![note])
+            }
+            None if claim.on_trial => {
+                let strikes = entry.strikes.saturating_sub(1);
+                (Adjusted { held: entry.held.clone(), strikes, next: None }, Vec::new())
+            }
+            None => return,
+        };
+        drop(entry);
+        self.say(&Said { queue_id, what: What::Adjusted(adjusted), notes }, staged);
+    }
+
     fn adjust(&mut self, queue_id: QueueId, adjust: Adjust, now: Timestamp, staged: &mut Staged) -> Pending {
         let Some(entry) = self.entry_staged(queue_id) else { return Pending::NotFound(queue_id) };
+        if let Adjust::Trial = adjust {
+            return self.trial(&entry, now, staged);
+        }
         let (adjusted, note, claim) = match adjust {
             Adjust::Hold(reason) => {
                 let note = operator_note(now, AuditEvent::Held, reason.clone());
@@ -182,23 +247,42 @@ impl SpoolStore {
                 (Adjusted { held: None, strikes: 0, next: Some(now) }, note, None)
             }
             Adjust::Strike(claim, why) => {
-                let (adjusted, note) = self.strike(&entry, &why, now);
+                let (adjusted, note) = self.strike(&entry, claim.on_trial, &why, now);
                 (adjusted, note, Some(claim))
             }
+            Adjust::Trial => unreachable!("answered above"),
         };
         self.say(&Said { queue_id, what: What::Adjusted(adjusted), notes: vec![note] }, staged);
         Pending::Done(claim)
     }
 
-    /// A worker did not come to an end with the message: it waits, and after too many times it is held (law 10).
-    fn strike(&self, entry: &Entry, why: &str, now: Timestamp) -> (Adjusted, AuditNote) {
-        let strikes = entry.strikes + 1;
+    /// A message that was in hand when the process died is tried again, by itself, with a strike that stays if the process
+    /// dies once more; after too many it is held.
+    fn trial(&mut self, entry: &Entry, now: Timestamp, staged: &mut Staged) -> Pending {
+        let (queue_id, may_be_tried) = (entry.queue_id, entry.strikes < self.strikes_max);
+        let (adjusted, note) = match may_be_tried {
+            true => {
+                let strikes = entry.strikes + 1;
+                let text = format!("{DIED}, tried by itself, {strikes} of {}", self.strikes_max);
+                let adjusted = Adjusted { held: entry.held.clone(), strikes, next: None };
+                (adjusted, spool_note(now, AuditEvent::Struck, text))
+            }
+            false => {
+                let reason = held(entry, entry.strikes, DIED);
+                let adjusted = Adjusted { held: Some(reason.clone()), strikes: entry.strikes, next: None };
+                (adjusted, spool_note(now, AuditEvent::Held, reason))
+            }
+        };
+        self.say(&Said { queue_id, what: What::Adjusted(adjusted), notes: vec![note] }, staged);
+        Pending::Trial(may_be_tried)
+    }
+
+    /// A worker did not come to an end with the message: it waits, and after too many times it is held (law 10). A trial
+    /// has its strike already.
+    fn strike(&self, entry: &Entry, on_trial: bool, why: &str, now: Timestamp) -> (Adjusted, AuditNote) {
+        let strikes = entry.strikes + u32::from(!on_trial);
         let text = format!("{why}, {strikes} of {}", self.strikes_max);
-        let held =
-            (strikes >= self.strikes_max).then(|| format!("{strikes} workers came to no end with it: {why}"));
-        if let Some(reason) = &held {
-            tracing::error!(queue_id = %entry.queue_id, reason, "message held");
-        }
+        let held = (strikes >= self.strikes_max).then(|| held(entry, strikes, why));
         let adjusted = Adjusted {
             held: held.or_else(|| entry.held.clone()),
             strikes,
@@ -216,11 +300,11 @@ impl SpoolStore {
         Pending::Done(None)
     }
 
-    /// The message record with the place of its body filled in.
+    /// The message record with the place of its body filled in, if it does not say it itself.
     fn placed(&mut self, mut said: Said, lsn: Lsn) -> Result<Said, StoreError> {
         let body = self.body.take().filter(|place| place.lsn.next() == lsn);
         if let What::Message(entry) = &mut said.what
-            && let Stored::Journal(_, place) = &mut entry.body
+            && let Stored::Journal(_, place @ None) = &mut entry.body
         {
             let unfit = || StoreError::Unfit { lsn, why: "its body is not before it".into() };
             *place = Some(body.ok_or_else(unfit)?);
@@ -240,16 +324,40 @@ impl SpoolStore {
         }
         if let (What::Message(_), Some(id)) = (&said.what, entry.as_ref().and_then(|e| e.message_id.as_ref()))
         {
-            batch.put(MESSAGE_IDS, message_id_key(id, Some(queue_id)), Bytes::new());
-            batch.put(MESSAGE_ID_OF, queue_id.key().to_vec(), id.as_bytes().to_vec());
+            message_id_put(queue_id, id, batch);
         }
-        for (number, note) in said.notes.iter().enumerate() {
-            batch.put(AUDIT, audit_key(queue_id, lsn, number), note_encode(note));
+        for (number, note) in (0..).zip(&said.notes) {
+            batch.put(AUDIT, audit_key(queue_id, NotePlace { lsn, number }), note_encode(note));
         }
         if entry.is_none() && had_file {
             self.files_left.push(queue_id);
         }
         self.applied.insert(queue_id, entry);
+    }
+}
+
+fn message_id_put(queue_id: QueueId, message_id: &str, batch: &mut ViewBatch) {
+    batch.put(MESSAGE_IDS, message_id_key(message_id, Some(queue_id)), Bytes::new());
+    batch.put(MESSAGE_ID_OF, queue_id.key().to_vec(), message_id.as_bytes().to_vec());
+}
+
+fn noted_put(noted: &Noted, batch: &mut ViewBatch) {
+    if let Some(id) = &noted.message_id {
+        message_id_put(noted.queue_id, id, batch);
+    }
+    for (place, note) in &noted.notes {
+        batch.put(AUDIT, audit_key(noted.queue_id, *place), note_encode(note));
+    }
+}
+
+fn forgotten_remove(forgotten: &Forgotten, batch: &mut ViewBatch) {
+    let queue_id = forgotten.queue_id;
+    if let Some(id) = &forgotten.message_id {
+        batch.remove(MESSAGE_IDS, message_id_key(id, Some(queue_id)));
+    }
+    batch.remove(MESSAGE_ID_OF, queue_id.key().to_vec());
+    for place in &forgotten.notes {
+        batch.remove(AUDIT, audit_key(queue_id, *place));
     }
 }
 
@@ -296,6 +404,13 @@ fn entries_load(view: &dyn ViewRead) -> Result<Vec<Entry>, StoreError> {
     }
 }
 
+/// Why a message is held that has too many strikes; says so to operators.
+fn held(entry: &Entry, strikes: u32, why: &str) -> String {
+    let reason = format!("{strikes} attempts came to no end with it: {why}");
+    tracing::error!(queue_id = %entry.queue_id, reason, "message held: `tartan spool` shows, retries or deletes it");
+    reason
+}
+
 fn unshare(entry: Arc<Entry>) -> Entry {
     Arc::unwrap_or_clone(entry)
 }
@@ -308,15 +423,16 @@ fn operator_note(time: Timestamp, event: AuditEvent, text: String) -> AuditNote 
     AuditNote { time, role: "operator".into(), session: None, event, text }
 }
 
-fn audit_key(queue_id: QueueId, lsn: Lsn, number: usize) -> Vec<u8> {
-    [&queue_id.key()[..], &lsn.0.to_be_bytes(), &(number as u16).to_be_bytes()].concat()
+pub(crate) fn audit_key(queue_id: QueueId, place: NotePlace) -> Vec<u8> {
+    [&queue_id.key()[..], &place.lsn.0.to_be_bytes(), &place.number.to_be_bytes()].concat()
 }
 
 /// The queue id and the record in the key of an audit note.
-pub(crate) fn audit_key_parse(key: &[u8]) -> Option<(QueueId, Lsn)> {
+pub(crate) fn audit_key_parse(key: &[u8]) -> Option<(QueueId, NotePlace)> {
     let queue_id = u64::from_be_bytes(key.get(..8)?.try_into().ok()?);
     let lsn = u64::from_be_bytes(key.get(8..16)?.try_into().ok()?);
-    Some((QueueId::from_u64(queue_id), Lsn(lsn)))
+    let number = u16::from_be_bytes(key.get(16..)?.try_into().ok()?);
+    Some((QueueId::from_u64(queue_id), NotePlace { lsn: Lsn(lsn), number }))
 }
 
 /// The key of a message id's row, or what the keys of all its rows begin with.
@@ -329,7 +445,7 @@ pub(crate) fn message_id_key(message_id: &str, queue_id: Option<QueueId>) -> Vec
 }
 
 impl Store for SpoolStore {
-    type Key = journal::NoKey;
+    type Key = Key;
     type Command = Command;
     type Pending = Pending;
     type Reply = Reply;
@@ -346,19 +462,21 @@ impl Store for SpoolStore {
         };
         match command {
             Command::Accept(incoming) => bytes(incoming),
-            Command::Complete { reports, .. } => COMMAND_BYTES + reports.iter().map(bytes).sum::<usize>(),
+            Command::Complete(completion) => {
+                COMMAND_BYTES + completion.reports.iter().map(bytes).sum::<usize>()
+            }
             Command::Adjust { .. } | Command::Delete { .. } => COMMAND_BYTES,
+            Command::Forget(forgotten) => forgotten.len() * COMMAND_BYTES,
         }
     }
 
     fn stage(&mut self, command: Command, staged: &mut Staged) -> Pending {
         match command {
             Command::Accept(incoming) => self.accept(*incoming, staged),
-            Command::Complete { claim, progressed, notes, reports } => {
-                self.complete(claim, progressed, notes, reports, staged)
-            }
+            Command::Complete(completion) => self.complete(*completion, staged),
             Command::Adjust { queue_id, adjust, now } => self.adjust(queue_id, adjust, now, staged),
             Command::Delete { queue_id, now } => self.delete(queue_id, now, staged),
+            Command::Forget(forgotten) => self.forget(forgotten, staged),
         }
     }
 
@@ -373,34 +491,76 @@ impl Store for SpoolStore {
             self.body = Some(*place);
             return Ok(());
         }
-        let said = said_decode(record.kind, &record.bytes)?.ok_or(StoreError::Kind(record.kind))?;
-        let said = self.placed(said, lsn)?;
-        self.apply_said(lsn, &said, batch);
+        match Statement::decode(record)?.ok_or(StoreError::Kind(record.kind))? {
+            Statement::Said(said) => {
+                let said = self.placed(said, lsn)?;
+                self.apply_said(lsn, &said, batch);
+            }
+            Statement::Noted(noted) => noted_put(&noted, batch),
+            Statement::Forgotten(forgotten) => {
+                forgotten_remove(&noted_read(&*self.view, forgotten.queue_id)?.forgotten(), batch);
+                forgotten_remove(&forgotten, batch);
+            }
+        }
         Ok(())
     }
 
     fn publish(&mut self) {
         self.staged.clear();
+        self.files_staged.clear();
         self.queue.publish(self.applied.drain());
-        for queue_id in self.files_left.drain(..) {
-            // What cannot be removed now is swept at the next start.
-            if let Err(error) = self.bodies.disk.remove(&self.bodies.path(queue_id)) {
-                tracing::debug!(%queue_id, %error, "the body of a finished message stays behind");
+        self.files_left.drain(..).for_each(|queue_id| self.bodies.remove(queue_id));
+    }
+
+    fn revert(&mut self, _view: &dyn ViewRead) -> Result<(), StoreError> {
+        self.staged.clear();
+        self.files_staged.drain(..).for_each(|queue_id| self.bodies.remove(queue_id));
+        Ok(())
+    }
+
+    /// What ends work in hand goes on with little space too, reports included: the message that they are about goes.
+    fn grows(command: &Command) -> bool {
+        matches!(command, Command::Accept(_))
+    }
+
+    fn keys(record: &Record) -> Result<Vec<Key>, StoreError> {
+        compaction::keys(record)
+    }
+
+    fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed, StoreError> {
+        compaction::needed(view, stated)
+    }
+
+    fn restate(
+        &mut self,
+        view: &dyn ViewRead,
+        restating: &Restating<Key>,
+        staged: &mut Staged,
+    ) -> Result<(), StoreError> {
+        for key in &restating.keys {
+            match *key {
+                Key::Audit(queue_id) => audit_restate(view, queue_id, restating, staged)?,
+                Key::Message(queue_id) => {
+                    let entry = self.queue.entry(queue_id);
+                    message_restate(entry.as_deref(), queue_id, restating, staged);
+                }
             }
         }
+        Ok(())
     }
 
     fn release(&mut self, pending: Pending, synced: &Synced) -> Reply {
         match pending {
             Pending::Accepted(queue_id, slot) => Reply::Accepted(Accepted::new(queue_id, slot, synced)),
             Pending::Completed(completed, claim) => {
-                drop(claim);
+                claim.conclude();
                 Reply::Completed(completed)
             }
             Pending::Done(claim) => {
-                drop(claim);
+                claim.into_iter().for_each(|claim| claim.conclude());
                 Reply::Done
             }
+            Pending::Trial(may_be_tried) => Reply::Trial(may_be_tried),
             Pending::Taken(queue_id) => Reply::Taken(queue_id),
             Pending::NotFound(queue_id) => Reply::NotFound(queue_id),
         }
@@ -423,7 +583,8 @@ mod tests {
 
     fn store() -> SpoolStore {
         let bodies = BodyDir { disk: Arc::new(FaultDisk::new()), dir: PathBuf::from("/bodies") };
-        SpoolStore::new(Arc::default(), bodies, 3, Duration::from_secs(60))
+        let view = Arc::new(MemoryView::new(&TABLES));
+        SpoolStore::new(Arc::default(), bodies, view, 3, Duration::from_secs(60))
     }
 
     fn copy(number: u32) -> Arc<Copy> {

@@ -62,21 +62,19 @@ async fn a_fault_at_any_operation_keeps_every_accepted_message() {
             let disk = FaultDisk::new();
             let mut acknowledged = BTreeMap::new();
             disk.fail_nth(n, ErrorKind::Other);
-            let mut failed = false;
             if let Ok(spool) = try_open(&disk) {
                 for number in 0..5 {
-                    match accept_number(&spool, number).await {
-                        Ok(id) => drop(acknowledged.insert(id, number)),
-                        Err(_) => failed = true,
+                    if let Ok(id) = accept_number(&spool, number).await {
+                        acknowledged.insert(id, number);
                     }
                 }
-            } else {
-                failed = true;
             }
+            // Not every fault fails something: what is in hand need not be noted.
+            let untouched = disk.operations() < n;
             disk.heal();
             disk.crash(crash);
             check(&open(&disk), &acknowledged, &format!("fault {n}, {crash:?}")).await;
-            if !failed {
+            if untouched {
                 assert!(n > 30, "the faults must reach the work");
                 break;
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use disk::{Disk, FaultDisk};
 use kit::*;
-use spool::{Due, Outcome, Spool, SpoolError};
+use spool::{AuditEvent, Due, Outcome, Route, Spool};
 
 const SEGMENT: &str = "/spool/journal/00000000000000000001.seg";
 const DAY: i64 = 24 * HOUR;
@@ -90,28 +90,46 @@ async fn a_message_that_cannot_be_read_is_given_back_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_message_whose_report_cannot_be_written_has_strikes_until_it_is_held() {
+async fn a_failure_that_cannot_be_reported_has_strikes_until_it_is_held() {
     let disk = FaultDisk::new();
     let spool = open(&disk);
-    // So many that the report about them needs a file.
-    let routes: Vec<_> =
-        (0..6_000).map(|n| route(&format!("{n}-{}@example.org", "x".repeat(50)), "")).collect();
-    let id = accept(&spool, SENDER, routes).await;
+    let id = accept(&spool, SENDER, so_many("")).await;
     for strikes in 1..=3 {
         let now = at(i64::from(strikes) * HOUR);
         let due = due_one(&spool, now);
         let outcomes = all_failed(&due);
         // The file is made; the first bytes do not fit.
         disk.fail_nth(3, ErrorKind::StorageFull);
-        let error = spool.complete(due, outcomes, now).await.unwrap_err();
+        let completed = spool.complete(due, outcomes, now).await.unwrap();
         disk.heal();
-        assert!(matches!(error, SpoolError::Body { .. }), "{error}");
+        assert!(!completed.finished && completed.reports.is_empty());
         assert_eq!(spool.show(id).unwrap().strikes, strikes);
         assert!(spool.due(now, 10).is_empty(), "not again at once");
         assert!(disk.list(Path::new("/spool/bodies")).unwrap().is_empty());
     }
-    assert!(spool.show(id).unwrap().held.unwrap().contains("cannot be recorded"));
+    assert!(spool.show(id).unwrap().held.unwrap().contains("report cannot be written"));
     assert!(spool.failure().is_none());
+}
+
+/// Recipients with this NOTIFY, so many that the report about them needs a file.
+fn so_many(notify: &str) -> Vec<Route> {
+    (0..6_000).map(|n| route(&format!("{n}-{}@example.org", "x".repeat(50)), notify)).collect()
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_not_sent_again_because_its_report_cannot_be_written() {
+    let disk = FaultDisk::new();
+    let spool = open(&disk);
+    let id = accept(&spool, SENDER, so_many("SUCCESS")).await;
+    let due = due_one(&spool, at(1));
+    let outcomes = due.recipients.iter().map(|to| Outcome::new(to.index, delivered())).collect();
+    disk.fail_nth(3, ErrorKind::StorageFull);
+    let completed = spool.complete(due, outcomes, at(1)).await.unwrap();
+    disk.heal();
+    assert!(completed.finished && completed.reports.is_empty());
+    assert!(spool.list().is_empty());
+    let way = spool.trace(id).unwrap();
+    assert!(way.iter().any(|step| step.event == AuditEvent::Unreported), "{way:?}");
 }
 
 /// Drops the copy in a worker that breaks.

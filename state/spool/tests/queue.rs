@@ -173,7 +173,7 @@ async fn a_message_that_breaks_three_workers_is_held_and_others_go_on() {
         now = shown.recipients[0].next.unwrap();
         assert!(now > jiff::Timestamp::now(), "it waits a while");
     }
-    assert!(spool.show(poison).unwrap().held.unwrap().contains("3 workers"));
+    assert!(spool.show(poison).unwrap().held.unwrap().contains("3 attempts"));
     let good = accept(&spool, SENDER, vec![route("two@example.org", "")]).await;
     assert_eq!(due_one(&spool, at(HOUR)).queue_id, good);
     spool.retry(poison, at(HOUR)).await.unwrap();

@@ -15,7 +15,7 @@
 
 use std::str::FromStr;
 
-use address::AccountName;
+use address::{AccountName, Address, Domain};
 use journal::{DecodeError, Decoder, Encoder, Record, StoreError, Table, ViewBatch};
 
 use super::tables::{AccountRow, Change};
@@ -47,7 +47,74 @@ pub(super) const TABLES: [Table; 4] = [DOMAINS, ACCOUNTS, ADDRESSES, SECRETS];
 pub(super) const ROWS: [(Table, u16); 4] =
     [(DOMAINS, DOMAIN_PUT), (ACCOUNTS, ACCOUNT_PUT), (ADDRESSES, ADDRESS_PUT), (SECRETS, SECRET_PUT)];
 
+/// A row, for compaction: what a record puts or deletes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum RowKey {
+    Domain(Domain),
+    Account(AccountName),
+    /// By the address as it was written last; [`Address::key`] tells addresses apart.
+    Address(AddressKey),
+    Secret,
+}
+
+/// An address, told apart by its key.
+#[derive(Debug, Clone)]
+pub(super) struct AddressKey(pub Address);
+
+impl PartialEq for AddressKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key() == other.0.key()
+    }
+}
+
+impl Eq for AddressKey {}
+
+impl std::hash::Hash for AddressKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.key().hash(state);
+    }
+}
+
+impl RowKey {
+    /// The change that says that the row is gone; the secret never is.
+    pub(super) fn delete(self) -> Option<Change> {
+        Some(match self {
+            Self::Domain(domain) => Change::DomainDelete(domain),
+            Self::Account(name) => Change::AccountDelete(name),
+            Self::Address(AddressKey(address)) => Change::AddressDelete(address),
+            Self::Secret => return None,
+        })
+    }
+}
+
+impl journal::Key for RowKey {
+    fn encode(&self, encoder: &mut Encoder) {
+        let (tag, name) = match self {
+            Self::Domain(domain) => (1, domain.to_string()),
+            Self::Account(name) => (2, name.to_string()),
+            Self::Address(AddressKey(address)) => (3, address.key()),
+            Self::Secret => (4, String::new()),
+        };
+        encoder.byte(tag);
+        encoder.text(&name);
+    }
+}
+
 impl Change {
+    /// The row that the change puts or deletes.
+    pub(super) fn key(&self) -> RowKey {
+        match self {
+            Self::DomainPut(DomainEntry { domain, .. }) | Self::DomainDelete(domain) => {
+                RowKey::Domain(domain.clone())
+            }
+            Self::AccountPut(name, _) | Self::AccountDelete(name) => RowKey::Account(name.clone()),
+            Self::AddressPut(AddressEntry { address, .. }) | Self::AddressDelete(address) => {
+                RowKey::Address(AddressKey(address.clone()))
+            }
+            Self::SecretPut(_) => RowKey::Secret,
+        }
+    }
+
     /// The record of the change.
     pub(super) fn record(&self) -> Record {
         let mut encoder = Encoder::versioned(VERSION);
@@ -100,17 +167,26 @@ impl Change {
         Ok(change)
     }
 
+    /// The table and key of the row that it puts or deletes.
+    pub(super) fn row(&self) -> (Table, String) {
+        match self.key() {
+            RowKey::Domain(domain) => (DOMAINS, domain.to_string()),
+            RowKey::Account(name) => (ACCOUNTS, name.to_string()),
+            RowKey::Address(AddressKey(address)) => (ADDRESSES, address.key()),
+            RowKey::Secret => (SECRETS, DECOY.to_owned()),
+        }
+    }
+
+    fn is_delete(&self) -> bool {
+        matches!(self, Self::DomainDelete(_) | Self::AccountDelete(_) | Self::AddressDelete(_))
+    }
+
     /// The change of the view that goes with the record `record`.
     pub(super) fn apply(&self, record: &Record, batch: &mut ViewBatch) {
-        let row = record.bytes.clone();
-        match self {
-            Self::DomainPut(entry) => batch.put(DOMAINS, entry.domain.to_string(), row),
-            Self::DomainDelete(domain) => batch.remove(DOMAINS, domain.to_string()),
-            Self::AccountPut(name, _) => batch.put(ACCOUNTS, name.to_string(), row),
-            Self::AccountDelete(name) => batch.remove(ACCOUNTS, name.to_string()),
-            Self::AddressPut(entry) => batch.put(ADDRESSES, entry.address.key(), row),
-            Self::AddressDelete(address) => batch.remove(ADDRESSES, address.key()),
-            Self::SecretPut(_) => batch.put(SECRETS, DECOY, row),
+        let (table, key) = self.row();
+        match self.is_delete() {
+            true => batch.remove(table, key),
+            false => batch.put(table, key, record.bytes.clone()),
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use address::{AccountName, Address, Domain};
-use journal::{KeyRange, Lsn, Order, Place, Record, Staged, Store, StoreError, Synced, ViewBatch, ViewRead};
+use journal::{
+    KeyRange, Lsn, Needed, Order, Place, Record, Restating, Staged, Stated, Store, StoreError, Synced,
+    ViewBatch, ViewRead,
+};
 use parking_lot::RwLock;
 
-use super::record::ROWS;
+use super::record::{ROWS, RowKey};
 use super::tables::{Change, SECRET_BYTES, Tables};
 use crate::password::StoredPassword;
 use crate::{AddressEntry, DirectoryError};
@@ -51,7 +54,7 @@ impl DirectoryStore {
 }
 
 impl Store for DirectoryStore {
-    type Key = journal::NoKey;
+    type Key = RowKey;
     type Command = Command;
     type Pending = Result<(), DirectoryError>;
     type Reply = Result<(), DirectoryError>;
@@ -102,5 +105,50 @@ impl Store for DirectoryStore {
         _synced: &Synced,
     ) -> Result<(), DirectoryError> {
         pending
+    }
+
+    fn revert(&mut self, _view: &dyn ViewRead) -> Result<(), StoreError> {
+        self.draft = self.published.read().clone();
+        Ok(())
+    }
+
+    /// What makes the directory smaller is done with little space too.
+    fn grows(command: &Command) -> bool {
+        match command {
+            Command::DomainAdd(_)
+            | Command::DomainPostmaster(..)
+            | Command::AccountAdd { .. }
+            | Command::AccountPassword(..)
+            | Command::AddressAdd(_) => true,
+            Command::DomainDelete(_) | Command::AccountDelete(_) | Command::AddressDelete(_) => false,
+        }
+    }
+
+    fn keys(record: &Record) -> Result<Vec<RowKey>, StoreError> {
+        Ok(vec![Change::decode(record.kind, &record.bytes)?.key()])
+    }
+
+    /// A row is a copy of the record that put it.
+    fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed, StoreError> {
+        let change = Change::decode(stated.record.kind, &stated.record.bytes)?;
+        let (table, key) = change.row();
+        let is_row = view.get(table, key.as_bytes())?.is_some_and(|row| row == stated.record.bytes);
+        let state_bytes = if is_row { stated.record.bytes.len() as u64 } else { 0 };
+        Ok(Needed { state_bytes, data: false })
+    }
+
+    fn restate(
+        &mut self,
+        _view: &dyn ViewRead,
+        restating: &Restating<RowKey>,
+        staged: &mut Staged,
+    ) -> Result<(), StoreError> {
+        for key in &restating.keys {
+            let gone = || restating.held_before(key).then(|| key.clone().delete()).flatten();
+            if let Some(change) = self.draft.row_put(key).or_else(gone) {
+                staged.push(change.record());
+            }
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use address::{AccountName, Address, Domain};
 
+use super::record::RowKey;
 use crate::password::StoredPassword;
 use crate::{AccountEntry, AddressEntry, DirectoryError, DomainEntry, Resolution};
 
@@ -65,6 +66,18 @@ impl Tables {
             Change::AddressPut(entry) => self.address_put(entry),
             Change::AddressDelete(address) => self.address_delete(&address.key()),
             Change::SecretPut(secret) => self.secret = Some(secret),
+        }
+    }
+
+    /// The change that makes the row what it is now; none where there is no such row.
+    pub(super) fn row_put(&self, key: &RowKey) -> Option<Change> {
+        match key {
+            RowKey::Domain(domain) => self.domains.get(domain).cloned().map(Change::DomainPut),
+            RowKey::Account(name) => {
+                self.accounts.get(name).map(|row| Change::AccountPut(name.clone(), row.clone()))
+            }
+            RowKey::Address(address) => self.addresses.get(&address.0.key()).cloned().map(Change::AddressPut),
+            RowKey::Secret => self.secret.map(Change::SecretPut),
         }
     }
 
