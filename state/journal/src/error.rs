@@ -102,6 +102,15 @@ impl JournalError {
         move |error| Self::Io { path, error: error.into() }
     }
 
+    /// Whether the disk has no room.
+    pub(crate) fn is_no_space(&self) -> bool {
+        match self {
+            Self::NoSpace => true,
+            Self::Io { error, .. } => disk::is_no_space(error),
+            _ => false,
+        }
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
@@ -151,6 +160,9 @@ pub enum StoreError {
     /// The store does not know how to be compacted.
     #[error("the store cannot be compacted")]
     Uncompacted,
+    /// A segment cannot be compacted for now, because of work that is under way.
+    #[error("not yet: {0}")]
+    NotYet(&'static str),
     /// The record does not fit the state that the records before it made.
     #[error("record {lsn} does not fit: {why}")]
     Unfit {
@@ -167,6 +179,7 @@ impl StoreError {
         match self {
             Self::View(error) => error.fault(),
             Self::Journal(error) => error.fault(),
+            Self::NotYet(_) => Fault::Temporary,
             Self::Decode(_) | Self::Kind(_) | Self::Uncompacted | Self::Unfit { .. } => Fault::Bug,
         }
     }

@@ -178,25 +178,26 @@ pub(crate) fn table_decode(salt: u32, head_bytes: &[u8], head: &Head, table: &[u
     (checksum == head.checksum && data == head.data_bytes).then_some(entries)
 }
 
-/// Reads the records of a frame that starts at `offset` of the segment named `segment`, from all its bytes behind the
-/// table.
-pub(crate) fn records_decode(
-    head: &Head,
-    entries: &[Entry],
-    data: &Bytes,
-    segment: Lsn,
-    offset: u64,
-) -> Vec<StoredRecord> {
+/// Where the records of a frame lie that starts at `offset` of the segment named `segment`.
+pub(crate) fn places_of(head: &Head, entries: &[Entry], segment: Lsn, offset: u64) -> Vec<Place> {
     let Head { epoch, first, synced, .. } = *head;
-    let heading = Heading { salt: 0, epoch, first, synced, segment, offset };
-    let start = offset + (HEAD_BYTES + head.table_bytes()) as u64;
-    let stored = |(place, entry): (Place, &Entry)| {
+    places(&Heading { salt: 0, epoch, first, synced, segment, offset }, entries)
+}
+
+/// Reads the records of a frame from all its bytes behind the table.
+pub(crate) fn records_decode(entries: &[Entry], places: &[Place], data: &Bytes) -> Vec<StoredRecord> {
+    let start = places.first().map_or(0, |place| place.offset);
+    let stored = |(place, entry): (&Place, &Entry)| {
         let from = (place.offset - start) as usize;
-        let bytes = data.slice(from..from + place.len as usize);
-        let intact = crc32c::crc32c(&bytes) == place.checksum;
-        StoredRecord { record: Record { kind: entry.kind, class: entry.class, bytes }, place, intact }
+        record_decode(entry, *place, data.slice(from..from + place.len as usize))
     };
-    places(&heading, entries).into_iter().zip(entries).map(stored).collect()
+    places.iter().zip(entries).map(stored).collect()
+}
+
+/// A record from its bytes.
+pub(crate) fn record_decode(entry: &Entry, place: Place, bytes: Bytes) -> StoredRecord {
+    let intact = crc32c::crc32c(&bytes) == place.checksum;
+    StoredRecord { record: Record { kind: entry.kind, class: entry.class, bytes }, place, intact }
 }
 
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -221,7 +222,8 @@ mod tests {
         let data = HEAD_BYTES + head.table_bytes();
         let entries = table_decode(salt, &frame[..HEAD_BYTES], &head, frame.get(HEAD_BYTES..data)?)?;
         let data = Bytes::copy_from_slice(frame.get(data..head.frame_bytes() as usize)?);
-        Some((head, records_decode(&head, &entries, &data, HEADING.segment, HEADING.offset)))
+        let places = places_of(&head, &entries, HEADING.segment, HEADING.offset);
+        Some((head, records_decode(&entries, &places, &data)))
     }
 
     fn record() -> impl Strategy<Value = Record> {

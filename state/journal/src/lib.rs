@@ -8,27 +8,37 @@
 //!   answer. [`Sequencer`] drives it: all that waits, one frame, one write, one sync, then the answers.
 //!
 //! It refuses to acknowledge what is not synced, to skip what it cannot read, to write to a journal that another owns
-//! or that has failed once, and to know what a record means. The format on disk is in `frame.rs` and `segment.rs`.
+//! or that has failed once, and to know what a record means. The format on disk is in `frame.rs`, `segment.rs`, `gap.rs`.
 
 mod codec;
+mod compact;
 mod error;
+mod files;
 mod frame;
+mod gap;
 mod local;
 mod lsn;
+mod names;
 mod read;
 mod record;
 mod restate;
 mod scan;
 mod segment;
 mod sequencer;
+mod space;
 mod store;
 mod tail;
+mod verify;
 mod view;
 mod walk;
+mod writer;
 
 pub use codec::{DecodeError, Decoder, Encoder};
+pub use compact::{Compaction, CompactionError, CompactionReport, CompactionSettings, Compactor};
 pub use error::{Damage, JournalError, SequencerError, StoreError, ViewError};
-pub use local::{JournalSettings, LocalJournal};
+pub use files::Pin;
+pub use gap::{Gap, GapKind};
+pub use local::{JournalFile, JournalSettings, LocalJournal};
 pub use lsn::{Epoch, Lsn, Place};
 pub use read::{Frame, Frames};
 pub use record::{Class, Record, StoredRecord};
@@ -49,6 +59,10 @@ pub trait Journal: Send + Sync {
     /// covers all that was synced before.
     fn append(&self, expected: Epoch, records: &[Record]) -> Result<Synced, JournalError>;
     /// The synced frames from the one that holds `from` on, as far as they are synced now.
+    ///
+    /// From [`Lsn::FIRST`], who starts from nothing, it passes over records that were compacted. From elsewhere that is
+    /// [`JournalError::Compacted`], because what the reader has from before may be there no more; so is a compaction while
+    /// it reads.
     fn read(&self, from: Lsn) -> Result<Frames, JournalError>;
     /// Follows the journal: the synced frames from `from` on, those to come as well.
     fn tail(&self, from: Lsn) -> Tail;
@@ -60,6 +74,10 @@ pub trait Journal: Send + Sync {
     fn epoch(&self) -> Epoch;
     /// The number that the next record will get.
     fn lsn_next(&self) -> Lsn;
+    /// Whether records behind `applied` were compacted, so that a view that has seen no more must be made from nothing.
+    fn lags(&self, _applied: Lsn) -> bool {
+        false
+    }
     /// The damage found when the journal was opened; not empty means that operators should hear of it.
     fn damage(&self) -> Vec<Damage>;
     /// What room the disk has for it. Cheap: the disk is asked once in a while.

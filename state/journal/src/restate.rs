@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::codec::Encoder;
-use crate::lsn::Place;
+use crate::lsn::{Lsn, Place};
 use crate::record::Record;
 
 /// A thing that records speak of: a mailbox, a message, a row.
@@ -47,6 +48,8 @@ pub struct Needed {
     pub state_bytes: u64,
     /// Whether the data before it is needed *at this very place*: the view names this place for it.
     pub data: bool,
+    /// Whether what it speaks of is gone, so that its removal is said again as long as older segments speak of it.
+    pub is_removed: bool,
 }
 
 /// Data that a segment holds and that is to be written again.
@@ -67,15 +70,17 @@ pub struct Restating<K> {
     pub keys: Vec<K>,
     /// The data of some of them, which was needed when it was read.
     pub carried: Vec<Carried<K>>,
+    /// The records of the segment: from its first up to the one after its last.
+    pub segment: Range<Lsn>,
     /// Hashes of those keys that older segments speak of too.
     pub(crate) held_before: Arc<HashSet<u64>>,
 }
 
 impl<K: Key> Restating<K> {
     /// For a test of a store: keys of which older segments hold `held_before`.
-    pub fn new(keys: Vec<K>, carried: Vec<Carried<K>>, held_before: &[K]) -> Self {
+    pub fn new(segment: Range<Lsn>, keys: Vec<K>, carried: Vec<Carried<K>>, held_before: &[K]) -> Self {
         let hashes = held_before.iter().map(key_hash).collect();
-        Self { keys, carried, held_before: Arc::new(hashes) }
+        Self { keys, carried, segment, held_before: Arc::new(hashes) }
     }
 
     /// Whether an older segment that remains may speak of `key`: what is gone must then be said to be gone.

@@ -22,13 +22,13 @@ use disk::{Disk, File, OpenMode, read_exact_at};
 
 use crate::error::JournalError;
 use crate::frame::{self, Entry, HEAD_BYTES, Head, u32_at, u64_at};
-use crate::lsn::{Epoch, Lsn};
-use crate::record::StoredRecord;
+use crate::lsn::{Epoch, Lsn, Place};
+use crate::names;
+use crate::record::{Class, StoredRecord};
 
 pub(crate) const SEGMENT_HEAD_BYTES: usize = 40;
 const MAGIC: [u8; 8] = *b"TARTANJL";
 const VERSION: u16 = 1;
-const SUFFIX: &str = ".seg";
 
 /// One segment, open.
 #[derive(Debug)]
@@ -40,27 +40,20 @@ pub(crate) struct Segment {
     pub file: Box<dyn File>,
 }
 
-/// The file name of the segment that starts with `first`.
-pub(crate) fn name(first: Lsn) -> String {
-    format!("{:020}{SUFFIX}", first.0)
-}
-
-/// The first record of the segment with this file name; none for other files.
-pub(crate) fn name_parse(name: &str) -> Option<Lsn> {
-    let digits = name.strip_suffix(SUFFIX)?;
-    let ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    ours.then(|| digits.parse().ok().map(Lsn))?
-}
-
 impl Segment {
     /// Makes a new, empty, durable segment.
     pub fn create(disk: &dyn Disk, dir: &Path, first: Lsn, epoch: Epoch) -> Result<Self, JournalError> {
-        let path = dir.join(name(first));
+        let path = dir.join(names::segment(first));
         let salt = getrandom::u32().map_err(io::Error::other).map_err(JournalError::io(&path))?;
         let file = disk.open(&path, OpenMode::CreateNew).map_err(JournalError::io(&path))?;
         let segment = Self { first, epoch, salt, path, file };
-        segment.head_write().map_err(JournalError::io(&segment.path))?;
-        disk.sync_dir(dir).map_err(JournalError::io(dir))?;
+        let made = segment.head_write().and_then(|()| disk.sync_dir(dir));
+        if let Err(error) = made {
+            // It must not come back by a crash when frames have gone elsewhere.
+            let undone = disk.remove(&segment.path).and_then(|()| disk.sync_dir(dir));
+            undone.map_err(JournalError::io(&segment.path))?;
+            return Err(JournalError::io(&segment.path)(error));
+        }
         Ok(segment)
     }
 
@@ -71,7 +64,7 @@ impl Segment {
         first: Lsn,
         mode: OpenMode,
     ) -> Result<Option<Self>, JournalError> {
-        let path = dir.join(name(first));
+        let path = dir.join(names::segment(first));
         let file = disk.open(&path, mode).map_err(JournalError::io(&path))?;
         let mut head = [0; SEGMENT_HEAD_BYTES];
         let read = file.read_at(&mut head, 0).map_err(JournalError::io(&path))?;
@@ -89,7 +82,7 @@ impl Segment {
 
     /// Opens a segment whose head is damaged, to stand for the end of what can be read.
     pub fn open_headless(disk: &dyn Disk, dir: &Path, first: Lsn) -> Result<Self, JournalError> {
-        let path = dir.join(name(first));
+        let path = dir.join(names::segment(first));
         let file = disk.open(&path, OpenMode::Read).map_err(JournalError::io(&path))?;
         Ok(Self { first, epoch: Epoch(0), salt: 0, path, file })
     }
@@ -138,6 +131,20 @@ impl HeadAt {
     }
 }
 
+/// Data that was passed over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Data {
+    pub kind: u16,
+    pub place: Place,
+}
+
+/// A record of state, and the data right before it.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub stored: StoredRecord,
+    pub data: Option<Data>,
+}
+
 /// Reads a segment's frames through a buffer.
 #[derive(Debug)]
 pub(crate) struct SegmentReader {
@@ -171,8 +178,26 @@ impl SegmentReader {
     /// The records of a frame; none if the file ends before they do.
     pub fn records(&mut self, at: &HeadAt) -> io::Result<Option<Vec<StoredRecord>>> {
         let data = self.read(at.data_offset(), at.head.data_bytes as usize)?;
-        let segment = self.segment.first;
-        Ok(data.map(|data| frame::records_decode(&at.head, &at.entries, &data, segment, at.offset)))
+        Ok(data.map(|data| frame::records_decode(&at.entries, &self.places(at), &data)))
+    }
+
+    fn places(&self, at: &HeadAt) -> Vec<Place> {
+        frame::places_of(&at.head, &at.entries, self.segment.first, at.offset)
+    }
+
+    /// The records of state of a frame, each with the data right before it, which is not read; none if the file ends
+    /// before they do.
+    pub fn states(&mut self, at: &HeadAt) -> io::Result<Option<Vec<State>>> {
+        let (mut states, mut data) = (Vec::new(), None);
+        for (entry, place) in at.entries.iter().zip(self.places(at)) {
+            if entry.class == Class::Body {
+                data = Some(Data { kind: entry.kind, place });
+                continue;
+            }
+            let Some(bytes) = self.read(place.offset, place.len as usize)? else { return Ok(None) };
+            states.push(State { stored: frame::record_decode(entry, place, bytes), data: data.take() });
+        }
+        Ok(Some(states))
     }
 
     /// Where the next whole head lies at or after `offset`.
@@ -209,18 +234,5 @@ impl SegmentReader {
         let from = usize::try_from(offset.checked_sub(self.buffer_offset)?).ok()?;
         let to = from.checked_add(bytes)?;
         (to <= self.buffer.len()).then(|| self.buffer.slice(from..to))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_segments_round_trip_and_others_are_ignored() {
-        assert_eq!(name_parse(&name(Lsn(17))), Some(Lsn(17)));
-        assert_eq!(name_parse("17.seg"), None);
-        assert_eq!(name_parse("LOCK"), None);
-        assert_eq!(name_parse("0000000000000000001x.seg"), None);
     }
 }

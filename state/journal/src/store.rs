@@ -83,6 +83,9 @@ pub trait Store: Send + 'static {
     /// The version of what [`Store::keys`] says; another one has files of keys on disk made again.
     const KEYS_VERSION: u16 = 1;
 
+    /// Keys that [`Store::restate`] is given at a time. One that says several keys in one record may take more.
+    const KEYS_AT_ONCE: usize = limits::BULK_RECORDS_MAX;
+
     /// What its records speak of; [`crate::NoKey`] for a store that is not compacted.
     type Key: Key;
     /// What callers ask for. Expensive preparation (compression, hashing, parsing) is done before it is queued.
@@ -137,6 +140,7 @@ pub trait Store: Send + 'static {
     }
 
     /// What of a record is still needed, going by `view`. An estimate that may be outdated at once: `restate` decides.
+    /// With [`StoreError::NotYet`] the whole segment is passed over.
     fn needed(_view: &dyn ViewRead, _stated: &Stated<'_>) -> Result<Needed, StoreError> {
         Err(StoreError::Uncompacted)
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::vec;
 
 use crate::error::{Damage, JournalError};
-use crate::local::Files;
+use crate::files::Files;
+use crate::gap::GapKind;
 use crate::lsn::Lsn;
 use crate::read::Frame;
 use crate::record::Class;
@@ -34,9 +35,7 @@ impl Walk {
         broken: Option<Damage>,
     ) -> Result<Self, JournalError> {
         let firsts = files.firsts(from, limit);
-        if firsts.first().is_some_and(|first| *first > from.max(Lsn::FIRST)) {
-            return Err(JournalError::Trimmed(from));
-        }
+        start_check(&files, from, firsts.first().copied())?;
         let segments = firsts.into_iter();
         Ok(Self {
             files,
@@ -73,7 +72,8 @@ impl Walk {
         }
         let Some(first) = self.segments.next() else { return Ok(false) };
         let segment = self.files.segment(first)?;
-        let lost = self.expected.filter(|expected| *expected != first);
+        let lost =
+            self.expected.map(|expected| self.files.skip(expected)).filter(|expected| *expected != first);
         (self.expected, self.offset) = (Some(first), SEGMENT_HEAD_BYTES as u64);
         self.reader = Some(SegmentReader::new(segment));
         match lost {
@@ -120,6 +120,21 @@ impl Walk {
     fn damaged(&self, lsn: Lsn) -> JournalError {
         let segment = self.reader.as_ref().map(|reader| reader.segment().path.clone()).unwrap_or_default();
         JournalError::Damaged(Damage { segment, offset: self.offset, lsn, class: Class::State })
+    }
+}
+
+/// Whether a walk may start with `from`, when `first` is the first segment that it finds.
+fn start_check(files: &Files, from: Lsn, first: Option<Lsn>) -> Result<(), JournalError> {
+    let from = from.max(Lsn::FIRST);
+    if files.gaps().iter().any(|gap| gap.kind == GapKind::Trimmed && gap.next > from) {
+        return Err(JournalError::Trimmed(from));
+    }
+    if from > Lsn::FIRST && files.gaps_reach(from) {
+        return Err(JournalError::Compacted(from));
+    }
+    match first {
+        Some(first) if first > files.skip(from) => Err(JournalError::Trimmed(from)),
+        _ => Ok(()),
     }
 }
 

@@ -226,7 +226,7 @@ async fn after_a_failed_write_nothing_is_acknowledged_until_reopened() {
     let opened = open(&disk).unwrap();
     let handle = opened.sequencer.handle();
     handle.submit(add("a", 1)).await.unwrap();
-    disk.fail_nth(1, ErrorKind::StorageFull);
+    disk.fail_nth(1, ErrorKind::Other);
     let failed = handle.submit(add("a", 1)).await;
     assert!(matches!(failed, Err(SequencerError::Journal(JournalError::Io { .. }))), "{failed:?}");
     assert!(handle.failure().is_some(), "who hears of it finds the store failed");
@@ -261,7 +261,7 @@ async fn who_waits_for_the_end_of_a_store_hears_why() {
     });
     handle.submit(add("a", 1)).await.unwrap();
     assert!(!ended.is_finished());
-    disk.fail_nth(1, ErrorKind::StorageFull);
+    disk.fail_nth(1, ErrorKind::Other);
     handle.submit(add("a", 1)).await.unwrap_err();
     assert!(matches!(ended.await.unwrap(), SequencerError::Journal(JournalError::Io { .. })));
     let opened = open(&disk).unwrap();

@@ -43,9 +43,12 @@ impl<S: Store> SequencerHandle<S> {
 
     /// [`SequencerHandle::submit`] for threads outside the runtime.
     pub fn submit_blocking(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
-        self.queue.weigh(S::weight(&command))?;
-        let answer = self.queue.push(command, Lane::Usual, None).map_err(|(_, error)| error)?;
-        answer.blocking_recv().unwrap_or(Err(SequencerError::Panicked))
+        self.send_blocking(command, Lane::Usual)
+    }
+
+    /// [`SequencerHandle::submit_bulk`] for threads outside the runtime.
+    pub fn submit_bulk_blocking(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
+        self.send_blocking(command, Lane::Bulk)
     }
 
     /// Queues a small command whose answer nobody waits for, from anywhere, also while a panic unwinds. Gives it back if
@@ -82,6 +85,12 @@ impl<S: Store> SequencerHandle<S> {
         let mut ended = self.queue.ended();
         let error = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         error.unwrap_or(SequencerError::Stopped)
+    }
+
+    fn send_blocking(&self, command: S::Command, lane: Lane) -> Result<S::Reply, SequencerError> {
+        self.queue.weigh(S::weight(&command))?;
+        let answer = self.queue.push(command, lane, None).map_err(|(_, error)| error)?;
+        answer.blocking_recv().unwrap_or(Err(SequencerError::Panicked))
     }
 
     async fn send(&self, command: S::Command, lane: Lane) -> Result<S::Reply, SequencerError> {

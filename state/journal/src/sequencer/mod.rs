@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::Journal;
-use crate::error::{JournalError, SequencerError};
+use crate::error::{Damage, JournalError, SequencerError};
 use crate::lsn::Lsn;
 use crate::read::Frame;
 use crate::record::Class;
@@ -73,12 +73,20 @@ impl<S: Store> Sequencer<S> {
         view: Arc<dyn View>,
         settings: SequencerSettings,
     ) -> Result<Self, SequencerError> {
-        view_check(&*journal, &*view, settings.name)?;
-        store.load(&*view)?;
-        replay(&mut store, &*journal, &*view, settings.name)?;
+        let found = match view_check(&*journal, &*view, settings.name)? {
+            None => {
+                store.load(&*view)?;
+                replay(&mut store, &*journal, &*view, settings.name)?
+            }
+            damage => {
+                store.load(&*view)?;
+                damage
+            }
+        };
+        store.publish();
         let queue = Arc::new(Queue::new(&settings));
         let handle = SequencerHandle::new(queue.clone(), journal.clone());
-        let damage = journal.damage().into_iter().find(|damage| damage.class == Class::State);
+        let damage = journal.damage().into_iter().find(|damage| damage.class == Class::State).or(found);
         let driver = match damage {
             Some(damage) => {
                 queue.fail(JournalError::Damaged(damage).into());
@@ -126,34 +134,66 @@ impl<S: Store> Drop for Sequencer<S> {
     }
 }
 
-/// A view that has seen more than the journal holds is of another journal, and is made again.
-fn view_check(journal: &dyn Journal, view: &dyn View, name: &'static str) -> Result<(), SequencerError> {
-    if view.applied_lsn() < journal.lsn_next() || !journal.damage().is_empty() {
-        return Ok(());
+/// A view that has seen more than the journal holds is of another journal; one that has seen less than was compacted may
+/// hold what is gone: both are made again, unless that would lose what damage has made unreadable. Gives that damage.
+fn view_check(
+    journal: &dyn Journal,
+    view: &dyn View,
+    name: &'static str,
+) -> Result<Option<Damage>, SequencerError> {
+    let applied = view.applied_lsn();
+    let is_fit = applied < journal.lsn_next() && !journal.lags(applied);
+    if is_fit || !journal.damage().is_empty() {
+        return Ok(None);
     }
-    tracing::warn!(store = name, "the view is ahead of its journal and is made again");
-    Ok(view.clear()?)
+    let damage = damage_first(journal)?;
+    match &damage {
+        Some(damage) => {
+            tracing::error!(store = name, %damage, "the view cannot be made again; the store is read-only")
+        }
+        None => {
+            tracing::warn!(store = name, %applied, "the view does not fit its journal and is made again");
+            view.clear()?;
+        }
+    }
+    Ok(damage)
 }
 
+/// The first damage at which a replay from nothing would end.
+fn damage_first(journal: &dyn Journal) -> Result<Option<Damage>, SequencerError> {
+    match journal.read(Lsn::FIRST)?.find_map(Result::err) {
+        None => Ok(None),
+        Some(JournalError::Damaged(damage)) => Ok(Some(damage)),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// Shows the view and the store what they have not seen. Gives the damage at which that ended.
 fn replay<S: Store>(
     store: &mut S,
     journal: &dyn Journal,
     view: &dyn View,
     name: &'static str,
-) -> Result<(), SequencerError> {
+) -> Result<Option<Damage>, SequencerError> {
     let from = view.applied_lsn().next();
-    for frame in journal.read(from)? {
+    let frames = match journal.read(from) {
+        // What the view has is all that there is to show.
+        Err(JournalError::Compacted(_) | JournalError::Trimmed(_)) if !journal.damage().is_empty() => {
+            return Ok(None);
+        }
+        frames => frames?,
+    };
+    for frame in frames {
         match frame {
             Ok(frame) => replay_frame(store, view, &frame, from)?,
             Err(JournalError::Damaged(damage)) => {
                 tracing::error!(store = name, %damage, "replay ends at a damage; the store is read-only");
-                break;
+                return Ok(Some(damage));
             }
             Err(error) => return Err(error.into()),
         }
     }
-    store.publish();
-    Ok(())
+    Ok(None)
 }
 
 fn replay_frame<S: Store>(
