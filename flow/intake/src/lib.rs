@@ -92,5 +92,9 @@ fn crash_refusal(queue_id: QueueId, error: &JoinError) -> Refusal {
 
 fn spool_refusal(error: &SpoolError) -> Refusal {
     error.fault().log("accepting into the spool", error);
+    if error.is_no_space() {
+        // RFC 5321 4.2.3.
+        return Refusal::new(452, (4, 3, 1), "Insufficient system storage");
+    }
     refusal_of(error.fault(), "The message cannot be queued now")
 }

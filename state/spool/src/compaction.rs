@@ -65,13 +65,14 @@ pub(crate) fn keys(record: &Record) -> Result<Vec<Key>, StoreError> {
 }
 
 /// What would be written again of a record, about: the state of a message that is still in the queue, and notes that are
-/// not forgotten. Of what says that something is gone: nothing, as long as nothing older speaks of it.
+/// not forgotten.
 pub(crate) fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed, StoreError> {
     let bytes = stated.record.bytes.len() as u64;
     Ok(match statement(stated.record)? {
-        Statement::Forgotten(_) => Needed::default(),
+        Statement::Forgotten(_) => Needed { is_removed: true, ..Needed::default() },
         Statement::Noted(noted) => {
-            Needed { state_bytes: if is_kept(view, &noted)? { bytes } else { 0 }, data: false }
+            let is_kept = is_kept(view, &noted)?;
+            Needed { state_bytes: if is_kept { bytes } else { 0 }, data: false, is_removed: !is_kept }
         }
         Statement::Said(said) => {
             let row = view.get(MESSAGES, &said.queue_id.key())?;
@@ -81,7 +82,7 @@ pub(crate) fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed,
             let note = audit_key(said.queue_id, NotePlace { lsn: stated.place.lsn, number: 0 });
             let is_noted = view.get(AUDIT, &note)?.is_some();
             let state_bytes = if entry.is_some() || is_noted { bytes } else { 0 };
-            Needed { state_bytes, data }
+            Needed { state_bytes, data, is_removed: entry.is_none() }
         }
     })
 }

@@ -45,6 +45,7 @@ impl SpoolError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Sequencer(error) => error.fault(),
+            Self::Body { .. } if self.is_no_space() => Fault::Temporary,
             Self::Body { .. } | Self::BodyDamaged(_) | Self::Dir(_) => Fault::Local,
             Self::NotFound(_) => Fault::Peer,
             Self::NoRoute(_) | Self::Taken(_) => Fault::Bug,
@@ -53,6 +54,15 @@ impl SpoolError {
 }
 
 impl SpoolError {
+    /// Whether the disk has no room for it. Nothing of it was done, and the queue goes on.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::Sequencer(error) => matches!(error, SequencerError::NoSpace),
+            Self::Body { error, .. } => disk::is_no_space(error),
+            _ => false,
+        }
+    }
+
     /// Whether state is damaged on disk: opening the queue again does not help, an operator must decide.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Sequencer(error) if error.is_damage())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use disk::{Body, BodyFile, Disk};
 use jiff::Timestamp;
 use journal::{
-    FjallView, Journal, JournalError, KeyRange, LocalJournal, Order, Sequencer, SequencerError,
+    FjallView, Journal, JournalError, KeyRange, LocalJournal, Order, Room, Sequencer, SequencerError,
     SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::Mutex;
@@ -111,6 +111,10 @@ impl Spool {
             return Err(error);
         }
         let queue_id = routed.queue_id;
+        // What would be refused in the end is not written to a file first.
+        if self.inner.store.room() != Room::Enough {
+            return Err(SequencerError::NoSpace.into());
+        }
         let bodies = self.inner.bodies.clone();
         // Work that takes long, and a file that is written and synced, are not for this thread.
         let incoming = match routed.body.is_file() || routed.body.len() > limits::BODY_CHUNK_BYTES as u64 {

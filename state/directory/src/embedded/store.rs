@@ -132,9 +132,10 @@ impl Store for DirectoryStore {
     fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed, StoreError> {
         let change = Change::decode(stated.record.kind, &stated.record.bytes)?;
         let (table, key) = change.row();
-        let is_row = view.get(table, key.as_bytes())?.is_some_and(|row| row == stated.record.bytes);
-        let state_bytes = if is_row { stated.record.bytes.len() as u64 } else { 0 };
-        Ok(Needed { state_bytes, data: false })
+        let row = view.get(table, key.as_bytes())?;
+        let is_it = row.as_ref().is_some_and(|row| *row == stated.record.bytes);
+        let state_bytes = if is_it { stated.record.bytes.len() as u64 } else { 0 };
+        Ok(Needed { state_bytes, data: false, is_removed: row.is_none() })
     }
 
     fn restate(
