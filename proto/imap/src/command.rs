@@ -4,7 +4,9 @@ use std::fmt;
 
 use compact_str::CompactString;
 
-use crate::{CommandError, DateTime, Fetch, Flag, Line, List, MailboxName, Search, SequenceSet, SpecialUse};
+use crate::{
+    CommandError, DateTime, Fetch, FetchItem, Flag, Line, List, MailboxName, Search, SequenceSet, SpecialUse,
+};
 
 /// The tag that a client puts before a command and the server before its answer (RFC 3501 2.2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +29,24 @@ impl Tag {
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Command {
+    /// Whether a client that sends it has shown that it knows of modseqs (RFC 7162 3.1, "CONDSTORE enabling command"):
+    /// from then on every FETCH response that it did not ask for has one.
+    pub fn enables_condstore(&self) -> bool {
+        match self {
+            Command::Enable(names) => names.iter().any(|name| name == "CONDSTORE"),
+            Command::Select { condstore, .. } => *condstore,
+            Command::Status { items, .. } => items.contains(&StatusItem::HighestModSeq),
+            Command::Fetch(fetch) => {
+                fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq)
+            }
+            Command::Store(store) => store.unchanged_since.is_some(),
+            Command::Search(search) => search.key.asks_modseq(),
+            _ => false,
+        }
     }
 }
 
@@ -95,6 +115,8 @@ pub enum Command {
         mailbox: MailboxName,
         /// The command was EXAMINE.
         read_only: bool,
+        /// With the parameter CONDSTORE (RFC 7162 3.1.8).
+        condstore: bool,
     },
     /// RFC 3501 6.3.3, with the USE parameter of RFC 6154 3.
     Create {
@@ -204,6 +226,9 @@ pub struct Store {
     pub by: Numbering,
     /// Which messages.
     pub set: SequenceSet,
+    /// UNCHANGEDSINCE (RFC 7162 3.1.3): only messages whose modseq is not above this; 63 bits. Zero stands for
+    /// messages that never had what the flags name.
+    pub unchanged_since: Option<u64>,
     /// What is done with the flags.
     pub op: StoreOp,
     /// `.SILENT`: no FETCH response for what the client itself changed.
@@ -223,7 +248,7 @@ pub enum StoreOp {
     Remove,
 }
 
-/// What STATUS can be asked for (RFC 3501 6.3.10).
+/// What STATUS can be asked for (RFC 3501 6.3.10, RFC 7162 3.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusItem {
     /// Messages in the mailbox.
@@ -236,16 +261,19 @@ pub enum StatusItem {
     UidValidity,
     /// Messages without `\Seen`.
     Unseen,
+    /// The highest modseq (RFC 7162 3.1.7).
+    HighestModSeq,
 }
 
 impl StatusItem {
     /// Every item, with its name on the wire.
-    pub const ALL: [(StatusItem, &str); 5] = [
+    pub const ALL: [(StatusItem, &str); 6] = [
         (StatusItem::Messages, "MESSAGES"),
         (StatusItem::Recent, "RECENT"),
         (StatusItem::UidNext, "UIDNEXT"),
         (StatusItem::UidValidity, "UIDVALIDITY"),
         (StatusItem::Unseen, "UNSEEN"),
+        (StatusItem::HighestModSeq, "HIGHESTMODSEQ"),
     ];
 
     /// The name on the wire.

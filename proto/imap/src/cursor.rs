@@ -110,6 +110,10 @@ impl<'l> Cursor<'l> {
         there && ends
     }
 
+    pub(crate) fn expect_word(&mut self, word: &'static str) -> Parsed<()> {
+        if self.eat_word(word) { Ok(()) } else { self.expected(word) }
+    }
+
     /// RFC 3501 9: `number = 1*DIGIT`, which fits 32 bits
     pub(crate) fn number(&mut self) -> Parsed<u32> {
         let start = self.clone();

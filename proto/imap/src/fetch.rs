@@ -11,6 +11,9 @@ pub struct Fetch {
     pub set: SequenceSet,
     /// What of each, in the client's order, the macros ALL, FAST and FULL expanded, no item twice.
     pub items: Vec<FetchItem>,
+    /// CHANGEDSINCE (RFC 7162 3.1.4.1): only messages whose modseq is above this; 63 bits. `items` has
+    /// [`FetchItem::ModSeq`] then.
+    pub changed_since: Option<u64>,
 }
 
 /// One data item (RFC 3501 9, `fetch-att`).
@@ -36,6 +39,8 @@ pub enum FetchItem {
     BodyStructure,
     /// `UID`.
     Uid,
+    /// `MODSEQ` (RFC 7162 3.1.4.2).
+    ModSeq,
     /// `BODY[section]<partial>` or `BODY.PEEK[section]<partial>`.
     Section {
         /// Which part.

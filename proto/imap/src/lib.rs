@@ -42,5 +42,5 @@ pub use mailbox::{BadMailboxName, MailboxName};
 pub use message::{Section, SectionText};
 pub use pieces::{Piece, PieceRef, Pieces};
 pub use response::{Code, FetchWriter, Status};
-pub use search::{DateTest, Search, SearchKey};
+pub use search::{DateTest, Search, SearchKey, SearchReturns};
 pub use sequence::{SeqNumber, SeqRange, SequenceSet};

@@ -1,4 +1,4 @@
-//! SEARCH: the program (RFC 3501 6.4.4).
+//! SEARCH: the program (RFC 3501 6.4.4), and what is wanted of its outcome (RFC 4731 3.1).
 
 use compact_str::CompactString;
 use jiff::civil::Date;
@@ -10,8 +10,23 @@ use crate::{Flag, Numbering, SequenceSet};
 pub struct Search {
     /// What the answer numbers.
     pub by: Numbering,
+    /// RETURN: the answer is an ESEARCH response with just these.
+    pub returns: Option<SearchReturns>,
     /// The program; several keys are one [`SearchKey::And`].
     pub key: SearchKey,
+}
+
+/// What an ESEARCH response shall tell (RFC 4731 3.1); `RETURN ()` is `RETURN (ALL)`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SearchReturns {
+    /// The lowest number.
+    pub min: bool,
+    /// The highest number.
+    pub max: bool,
+    /// All numbers, as a set.
+    pub all: bool,
+    /// How many.
+    pub count: bool,
 }
 
 /// One condition. Strings are UTF-8 whatever charset they were sent in, and match as substrings without
@@ -56,12 +71,28 @@ pub enum SearchKey {
     Body(String),
     /// In the header or the body.
     Text(String),
+    /// Of this modseq or a higher one; 63 bits. The name of a flag, which may stand before it (RFC 7162 3.1.5),
+    /// is left out: a message has one modseq for all its flags.
+    ModSeq(u64),
     /// All of these; never empty.
     And(Vec<SearchKey>),
     /// One of these.
     Or(Box<SearchKey>, Box<SearchKey>),
     /// Not this.
     Not(Box<SearchKey>),
+}
+
+impl SearchKey {
+    /// Whether MODSEQ stands anywhere in it: the answer has the highest modseq then (RFC 7162 3.1.6).
+    pub fn asks_modseq(&self) -> bool {
+        match self {
+            SearchKey::ModSeq(_) => true,
+            SearchKey::And(keys) => keys.iter().any(SearchKey::asks_modseq),
+            SearchKey::Or(one, other) => one.asks_modseq() || other.asks_modseq(),
+            SearchKey::Not(key) => key.asks_modseq(),
+            _ => false,
+        }
+    }
 }
 
 /// How a day is compared.

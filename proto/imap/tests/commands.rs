@@ -5,8 +5,8 @@ use bytes::Bytes;
 use imap::{
     Append, AuthLine, Command, CommandError, DateTest, DateTime, Fetch, FetchItem, Flag, Frame, FrameLimits,
     Framer, Keyword, Line, List, ListReturn, ListSelection, LiteralDecision, MailboxName, Numbering, Partial,
-    Request, Search, SearchKey, Secret, Section, SectionText, SequenceSet, SpecialUse, StatusItem, Store,
-    StoreOp,
+    Request, Search, SearchKey, SearchReturns, Secret, Section, SectionText, SequenceSet, SpecialUse,
+    StatusItem, Store, StoreOp,
 };
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -103,8 +103,12 @@ fn id_and_enable() {
 
 #[test]
 fn commands_on_one_mailbox() {
-    check("SELECT inbox", Command::Select { mailbox: name("INBOX"), read_only: false });
-    check("EXAMINE \"a b\"", Command::Select { mailbox: name("a b"), read_only: true });
+    let select =
+        |mailbox, read_only, condstore| Command::Select { mailbox: name(mailbox), read_only, condstore };
+    check("SELECT inbox", select("INBOX", false, false));
+    check("EXAMINE \"a b\"", select("a b", true, false));
+    check("SELECT a (CondStore)", select("a", false, true));
+    check("EXAMINE a (CONDSTORE)", select("a", true, true));
     check("DELETE &AOQ-/x", Command::Delete(name("ä/x")));
     check("SUBSCRIBE {5}\r\nInBoX", Command::Subscribe(MailboxName::inbox()));
     check("UNSUBSCRIBE INBOX/x", Command::Unsubscribe(name("INBOX/x")));
@@ -147,9 +151,9 @@ fn list_in_its_simple_and_extended_forms() {
 
 #[test]
 fn status_keeps_the_order_of_its_items() {
-    use StatusItem::{Messages, Recent, UidNext, UidValidity, Unseen};
-    let items = vec![Unseen, Messages, Recent, UidNext, UidValidity];
-    let text = "STATUS INBOX (unseen MESSAGES RECENT UIDNEXT UIDVALIDITY)";
+    use StatusItem::{HighestModSeq, Messages, Recent, UidNext, UidValidity, Unseen};
+    let items = vec![Unseen, Messages, Recent, UidNext, UidValidity, HighestModSeq];
+    let text = "STATUS INBOX (unseen MESSAGES RECENT UIDNEXT UIDVALIDITY HighestModSeq)";
     check(text, Command::Status { mailbox: MailboxName::inbox(), items });
 }
 
@@ -164,11 +168,14 @@ fn copy_move_and_uid_expunge() {
     check("UID EXPUNGE 3:5", Command::Expunge { uids: Some(set("3:5")) });
 }
 
+/// STORE with no modifier.
+fn store(op: StoreOp, silent: bool, flags: Vec<Flag>) -> Command {
+    let (by, set) = (Numbering::Sequence, set("2:4"));
+    Command::Store(Store { by, set, unchanged_since: None, op, silent, flags })
+}
+
 #[test]
 fn store_with_each_operation() {
-    let store = |op, silent, flags| {
-        Command::Store(Store { by: Numbering::Sequence, set: set("2:4"), op, silent, flags })
-    };
     check("STORE 2:4 FLAGS ()", store(StoreOp::Replace, false, vec![]));
     check("STORE 2:4 +FLAGS (\\Deleted)", store(StoreOp::Add, false, vec![Flag::Deleted]));
     let flags = vec![Flag::Seen, keyword("$Forwarded")];
@@ -176,6 +183,7 @@ fn store_with_each_operation() {
     let by_uid = Store {
         by: Numbering::Uid,
         set: set("*"),
+        unchanged_since: None,
         op: StoreOp::Add,
         silent: false,
         flags: vec![keyword("x")],
@@ -183,8 +191,19 @@ fn store_with_each_operation() {
     check("UID STORE * +FLAGS X", Command::Store(by_uid));
 }
 
+#[test]
+fn store_on_a_condition() {
+    for (text, modseq) in [
+        ("STORE 1 (UNCHANGEDSINCE 12121230045) FLAGS.SILENT ()", 12_121_230_045),
+        ("STORE 1 (unchangedsince 0) FLAGS.SILENT ()", 0),
+    ] {
+        let Ok(Command::Store(store)) = parse(text) else { panic!("{text}") };
+        assert_eq!(store.unchanged_since, Some(modseq), "{text}");
+    }
+}
+
 fn fetch(items: Vec<FetchItem>) -> Command {
-    Command::Fetch(Fetch { by: Numbering::Sequence, set: set("1"), items })
+    Command::Fetch(Fetch { by: Numbering::Sequence, set: set("1"), items, changed_since: None })
 }
 
 fn section(parts: &[u32], text: Option<SectionText>) -> FetchItem {
@@ -201,8 +220,20 @@ fn fetch_items_and_macros() {
     check("FETCH 1 (BODYSTRUCTURE uid UID)", fetch(vec![BodyStructure, Uid]));
     let old = vec![FetchItem::Rfc822, FetchItem::Rfc822Header, FetchItem::Rfc822Text, Rfc822Size];
     check("FETCH 1 (RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)", fetch(old));
-    let by_uid = Fetch { by: Numbering::Uid, set: set("1:*"), items: vec![Flags] };
+    let by_uid = Fetch { by: Numbering::Uid, set: set("1:*"), items: vec![Flags], changed_since: None };
     check("UID FETCH 1:* FLAGS", Command::Fetch(by_uid));
+}
+
+#[test]
+fn fetch_of_what_has_changed() {
+    use FetchItem::{Flags, ModSeq, Uid};
+    let changed = |items, changed_since| {
+        Command::Fetch(Fetch { by: Numbering::Uid, set: set("1:*"), items, changed_since })
+    };
+    check("UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345)", changed(vec![Flags, ModSeq], Some(12_345)));
+    check("UID FETCH 1:* FLAGS (CHANGEDSINCE 0)", changed(vec![Flags, ModSeq], Some(0)));
+    check("UID FETCH 1:* (MODSEQ UID) (changedsince 1)", changed(vec![ModSeq, Uid], Some(1)));
+    check("UID FETCH 1:* modseq", changed(vec![ModSeq], None));
 }
 
 #[test]
@@ -235,7 +266,7 @@ fn fetch_partials_and_peek() {
 
 fn search(text: &str) -> SearchKey {
     match parse(&format!("SEARCH {text}")) {
-        Ok(Command::Search(Search { by: Numbering::Sequence, key })) => key,
+        Ok(Command::Search(Search { by: Numbering::Sequence, returns: None, key })) => key,
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -312,8 +343,57 @@ fn search_programs_nest() {
     assert_eq!(search("(FROM a TO b)"), both);
     assert_eq!(search("NOT (FROM a TO b)"), not(both.clone()));
     assert_eq!(search("OR NOT FROM a (TO b)"), SearchKey::Or(Box::new(not(a)), Box::new(b)));
-    let by_uid = Command::Search(Search { by: Numbering::Uid, key: both });
+    let by_uid = Command::Search(Search { by: Numbering::Uid, returns: None, key: both });
     check("UID SEARCH FROM a TO b", by_uid);
+}
+
+#[test]
+fn search_says_what_it_wants_returned() {
+    let all = SearchReturns { all: true, ..SearchReturns::default() };
+    let ends = SearchReturns { min: true, max: true, ..SearchReturns::default() };
+    let count = SearchReturns { count: true, ..all };
+    for (text, returns) in [
+        ("SEARCH RETURN () ALL", all),
+        ("SEARCH return (ALL) CHARSET UTF-8 ALL", all),
+        ("SEARCH RETURN (min MAX) ALL", ends),
+        ("SEARCH RETURN (COUNT ALL COUNT) ALL", count),
+    ] {
+        let search = Search { by: Numbering::Sequence, returns: Some(returns), key: SearchKey::All };
+        check(text, Command::Search(search));
+    }
+}
+
+#[test]
+fn search_by_modseq_takes_the_entry_of_a_flag() {
+    for text in [
+        "MODSEQ 620162338",
+        "MODSEQ \"/flags/\\\\draft\" all 620162338",
+        "MODSEQ \"/flags/$MDNSent\" Shared 620162338",
+        "modseq \"/flags/x\" priv 620162338",
+    ] {
+        assert_eq!(search(text), SearchKey::ModSeq(620_162_338), "{text}");
+    }
+    assert!(search("OR NOT (ALL MODSEQ 0) LARGER 50000").asks_modseq());
+    assert!(!search("OR NOT ALL LARGER 50000").asks_modseq());
+}
+
+#[test]
+fn some_commands_show_that_the_client_knows_of_modseqs() {
+    let enables = |text: &str| parse(text).unwrap().enables_condstore();
+    for text in [
+        "ENABLE X CONDSTORE",
+        "SELECT x (CONDSTORE)",
+        "STATUS x (UNSEEN HIGHESTMODSEQ)",
+        "FETCH 1 (FLAGS MODSEQ)",
+        "FETCH 1 FLAGS (CHANGEDSINCE 1)",
+        "STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
+        "SEARCH NOT MODSEQ 1",
+    ] {
+        assert!(enables(text), "{text}");
+    }
+    for text in ["ENABLE X", "SELECT x", "STATUS x (UNSEEN)", "FETCH 1 FLAGS", "STORE 1 FLAGS ()", "NOOP"] {
+        assert!(!enables(text), "{text}");
+    }
 }
 
 #[test]
@@ -323,7 +403,8 @@ fn search_strings_are_decoded_from_their_charset() {
     else {
         panic!("a search")
     };
-    let expected = Search { by: Numbering::Sequence, key: SearchKey::Subject("ä".to_owned()) };
+    let key = SearchKey::Subject("ä".to_owned());
+    let expected = Search { by: Numbering::Sequence, returns: None, key };
     assert_eq!(request.command, Command::Search(expected));
     assert_eq!(search("CHARSET utf-8 TEXT \"Ä\""), SearchKey::Text("Ä".to_owned()));
 }
@@ -419,6 +500,18 @@ fn malformed_commands_are_answered_with_their_tag() {
         ("a1 SEARCH ON 31-Feb-2026", "a1 BAD Expected a date at octet 13"),
         ("a1 SEARCH LARGER 9223372036854775808", "a1 BAD Expected a number of 63 bits at octet 17"),
         ("a1 SEARCH CHARSET x-none ALL", "a1 NO [BADCHARSET (US-ASCII UTF-8)] Charset is not supported"),
+        ("a1 SEARCH RETURN (SOME) ALL", "a1 BAD Expected a return option at octet 18"),
+        ("a1 SEARCH RETURN MIN ALL", "a1 BAD Expected a list of return options at octet 17"),
+        ("a1 SEARCH RETURN (MIN)", "a1 BAD Expected a space at octet 22"),
+        ("a1 SEARCH MODSEQ x", "a1 BAD Expected a number at octet 17"),
+        ("a1 SEARCH MODSEQ \"/x/y\" all 1", "a1 BAD Expected the entry of a flag at octet 17"),
+        ("a1 SEARCH MODSEQ \"/flags/y\" any 1", "a1 BAD Expected priv, shared or all at octet 28"),
+        ("a1 FETCH 1 FLAGS (CHANGEDSINCE)", "a1 BAD Expected a space at octet 30"),
+        ("a1 FETCH 1 FLAGS (VANISHED)", "a1 BAD Expected CHANGEDSINCE at octet 18"),
+        ("a1 STORE 1 () FLAGS ()", "a1 BAD Expected UNCHANGEDSINCE at octet 12"),
+        ("a1 STORE 1 (UNCHANGEDSINCE 1)", "a1 BAD Expected a space at octet 29"),
+        ("a1 SELECT x (QRESYNC)", "a1 BAD Expected CONDSTORE at octet 13"),
+        ("a1 SELECT x ()", "a1 BAD Expected a list of parameters at octet 12"),
         ("a1 SELECT &&", "a1 NO [CANNOT] Mailbox name is not valid modified UTF-7"),
         ("a1 CREATE x (USE (\\Foo))", "a1 NO [USEATTR] Special use is not supported"),
         ("a1 ENABLE", "a1 BAD Expected a space at octet 9"),

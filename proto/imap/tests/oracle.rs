@@ -187,7 +187,7 @@ fn the_oracle_understands_our_responses() {
     add(&|out| response::capability(out, &["IMAP4rev1", "IDLE"]));
     add(&|out| response::list(out, &["\\HasChildren"], Some('/'), "a b"));
     add(&|out| response::lsub(out, &[], None, "INBOX"));
-    add(&|out| response::search(out, [1, 2, 3]));
+    add(&|out| response::search(out, response::Found { numbers: &[1, 2, 3], modseq: None }));
     add(&|out| response::exists(out, 3));
     add(&|out| response::expunge(out, 3));
     add(&|out| response::flags(out, &[imap::Flag::Seen]));

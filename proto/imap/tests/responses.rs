@@ -4,10 +4,10 @@
 use bytes::{Bytes, BytesMut};
 use compact_str::CompactString;
 use imap::reply::{Reply, Value};
-use imap::response::{self, SectionData};
+use imap::response::{self, Found, SectionData};
 use imap::{
     Code, DateTime, FetchWriter, Flag, Frame, FrameLimits, Framer, Keyword, LiteralDecision, MailboxName,
-    PieceRef, Pieces, Section, SectionText, Status, StatusItem, Tag,
+    Numbering, PieceRef, Pieces, SearchReturns, Section, SectionText, Status, StatusItem, Tag,
 };
 use proptest::prelude::*;
 
@@ -68,6 +68,8 @@ fn conditions_with_every_kind_of_code() {
         (Code::AppendUid { uid_validity: 7, uid: 8 }, "APPENDUID 7 8"),
         (copy_uid, "COPYUID 7 2:4,9 11:14"),
         (Code::TryCreate, "TRYCREATE"),
+        (Code::HighestModSeq(715_194_045_007), "HIGHESTMODSEQ 715194045007"),
+        (Code::Modified(&[7, 9]), "MODIFIED 7,9"),
     ] {
         let line = written(|out| response::tagged(out, &tag(), Status::Ok, Some(code), "Done"));
         assert_eq!(line, format!("a1 OK [{text}] Done\r\n"));
@@ -112,8 +114,6 @@ fn mailbox_data() {
             }),
             "* STATUS INBOX (MESSAGES 3 UIDNEXT 4294967296)",
         ),
-        (written(|out| response::search(out, [])), "* SEARCH"),
-        (written(|out| response::search(out, [2, 84])), "* SEARCH 2 84"),
         (written(|out| response::exists(out, 23)), "* 23 EXISTS"),
         (written(|out| response::recent(out, 0)), "* 0 RECENT"),
         (written(|out| response::expunge(out, 44)), "* 44 EXPUNGE"),
@@ -130,6 +130,24 @@ fn mailbox_data() {
     for (line, expected) in cases {
         assert_eq!(line, format!("{expected}\r\n"));
     }
+}
+
+#[test]
+fn search_results_as_numbers_and_as_a_set() {
+    let tag = tag();
+    let (none, some) =
+        (Found { numbers: &[], modseq: None }, Found { numbers: &[2, 10, 11], modseq: Some(9) });
+    assert_eq!(written(|out| response::search(out, none)), "* SEARCH\r\n");
+    assert_eq!(written(|out| response::search(out, some)), "* SEARCH 2 10 11 (MODSEQ 9)\r\n");
+    let every = SearchReturns { min: true, max: true, all: true, count: true };
+    let line = |by, returns, found| written(|out| response::esearch(out, &tag, by, returns, found));
+    assert_eq!(
+        line(Numbering::Uid, every, some),
+        "* ESEARCH (TAG \"a1\") UID MIN 2 MAX 11 COUNT 3 ALL 2,10:11 MODSEQ 9\r\n"
+    );
+    assert_eq!(line(Numbering::Sequence, every, none), "* ESEARCH (TAG \"a1\") COUNT 0\r\n");
+    let min = SearchReturns { min: true, ..SearchReturns::default() };
+    assert_eq!(line(Numbering::Sequence, min, none), "* ESEARCH (TAG \"a1\")\r\n");
 }
 
 /// Everything in the queue, files replaced by as many dots.
@@ -150,6 +168,7 @@ fn a_fetch_response_with_every_item() {
     let mut fetch = FetchWriter::begin(&mut pieces, 12);
     fetch.flags(["\\Seen", "$x"]);
     fetch.uid(7);
+    fetch.modseq(624_140_003);
     fetch.internal_date(&DateTime::parse(b"17-Jul-1996 02:44:25 -0700").unwrap());
     fetch.size(4_423);
     fetch.envelope(b"(NIL)");
@@ -162,7 +181,7 @@ fn a_fetch_response_with_every_item() {
     fetch.section(&Section::default(), None, SectionData::File { file: (), offset: 9, octets: 4 });
     fetch.section(&Section::default(), None, SectionData::Absent);
     fetch.end();
-    let expected = "* 12 FETCH (FLAGS (\\Seen $x) UID 7 INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" \
+    let expected = "* 12 FETCH (FLAGS (\\Seen $x) UID 7 MODSEQ (624140003) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" \
         RFC822.SIZE 4423 ENVELOPE (NIL) BODY (\"x\") BODYSTRUCTURE (\"y\") \
         BODY[3.1.HEADER.FIELDS.NOT (From \"a b\")]<5> {3}\r\nabc BODY[] {4}\r\n.... BODY[] NIL)\r\n";
     assert_eq!(sent(&mut pieces), expected);

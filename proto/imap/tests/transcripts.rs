@@ -32,7 +32,7 @@ fn spoken(line: &str) -> Option<Spoken<'_>> {
     let (who, text) = line.split_once(':')?;
     let (speaker, number) = who.split_at_checked(1)?;
     let connection = if number.is_empty() { "1" } else { number };
-    let speaker = speaker.chars().next().filter(|speaker| "CSU".contains(*speaker))?;
+    let speaker = speaker.chars().next().filter(|speaker| "CSUO".contains(*speaker))?;
     Some(Spoken { speaker, connection, text: text.strip_prefix(' ').unwrap_or(text) })
 }
 
@@ -42,17 +42,25 @@ fn message(name: &str) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
-/// Puts base64 in the place of variables that hold it.
-fn with_base64(text: &str) -> String {
+/// Puts base64 in the place of variables that hold it, and a number in that of words that were kept.
+fn with_values(text: &str) -> String {
     let is_base64 =
         |word: &str| word.starts_with("$PLAIN") || word.starts_with('$') && word.ends_with("_BASE64");
-    let words = text.split(' ').map(|word| if is_base64(word) { "AGEAYg==" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+    let is_kept = |word: &str| {
+        let name = word.strip_prefix('$').unwrap_or_default();
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    let value = |word: &str| match word.trim_end_matches(')') {
+        name if is_base64(name) => word.replace(name, "AGEAYg=="),
+        name if is_kept(name) => word.replace(name, "1"),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(value).collect::<Vec<_>>().join(" ")
 }
 
 /// Puts messages in the place of `{@name}` and line ends in that of `\r\n`.
 fn expanded(text: &str) -> String {
-    let text = with_base64(text);
+    let text = with_values(text);
     let mut out = String::new();
     let mut rest = &text[..];
     while let Some((before, after)) = rest.split_once("{@") {

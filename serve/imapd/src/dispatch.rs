@@ -21,7 +21,7 @@ impl Session {
             _ => Next::Command,
         };
         metrics::counter!("tartan_imapd_commands_total").increment(1);
-        let outcome = Box::pin(self.any_state(command)).await;
+        let outcome = Box::pin(self.any_state(tag, command)).await;
         let done = outcome.is_ok();
         self.answer(tag, outcome, expunges).await?;
         match self.logins_refused < limits::AUTH_FAILURES_MAX {
@@ -30,7 +30,7 @@ impl Session {
         }
     }
 
-    async fn any_state(&mut self, command: Command) -> Outcome {
+    async fn any_state(&mut self, tag: &Tag, command: Command) -> Outcome {
         match command {
             Command::Capability => {
                 let names = self.capabilities();
@@ -51,7 +51,7 @@ impl Session {
                 Err(Refusal::bad("Unknown command").into())
             }
             Command::Append(_) => Err(Refusal::bad("APPEND takes its message as a literal").into()),
-            command => self.authenticated(command).await,
+            command => self.authenticated(tag, command).await,
         }
     }
 
@@ -95,7 +95,10 @@ impl Session {
         }
     }
 
-    async fn authenticated(&mut self, command: Command) -> Outcome {
+    async fn authenticated(&mut self, tag: &Tag, command: Command) -> Outcome {
+        if self.state.is_logged_in() && command.enables_condstore() {
+            self.enable_condstore(&command);
+        }
         let account = self.state.account()?;
         let (out, store) = (&mut self.channel, &self.mailstore);
         match command {
@@ -115,12 +118,22 @@ impl Session {
             Command::Lsub(asked) => lsub::run(out, store, account, &asked).await,
             Command::Status { mailbox, items } => status::run(out, store, account, &mailbox, &items).await,
             Command::Namespace => namespace::run(out),
-            Command::Select { mailbox, read_only } => self.select(&mailbox, read_only).await,
+            Command::Select { mailbox, read_only, .. } => self.select(&mailbox, read_only).await,
             Command::Idle => {
                 let deadline = self.deadline();
                 idle::run(&mut self.channel, self.state.mailbox(), deadline).await
             }
-            command => self.selected(command).await,
+            command => self.selected(tag, command).await,
+        }
+    }
+
+    /// RFC 7162 3.1: from now on. The client has had no use for the modseq that SELECT told, so it is told again.
+    fn enable_condstore(&mut self, by: &Command) {
+        let first = !std::mem::replace(&mut self.condstore, true);
+        let left = matches!(by, Command::Select { .. });
+        if let Some(mailbox) = self.state.mailbox().filter(|_| first && !left) {
+            mailbox.condstore = true;
+            select::write_highest_modseq(&mut self.channel, mailbox);
         }
     }
 
@@ -129,12 +142,12 @@ impl Session {
         self.state.unselect();
         let account = self.state.account()?;
         let (out, store) = (&mut self.channel, &self.mailstore);
-        let (mailbox, done) = select::run(out, store, account, name, read_only).await?;
+        let (mailbox, done) = select::run(out, store, account, name, read_only, self.condstore).await?;
         self.state.select(mailbox);
         Ok(done)
     }
 
-    async fn selected(&mut self, command: Command) -> Outcome {
+    async fn selected(&mut self, tag: &Tag, command: Command) -> Outcome {
         let (account, mailbox) = self.state.selected()?;
         let (out, store) = (&mut self.channel, &self.mailstore);
         match command {
@@ -150,7 +163,7 @@ impl Session {
                 Ok(done)
             }
             Command::Expunge { uids } => expunge::run(store, mailbox, uids.as_ref()).await,
-            Command::Search(asked) => search::run(out, store, &self.searches, mailbox, &asked).await,
+            Command::Search(asked) => search::run(out, tag, store, &self.searches, mailbox, &asked).await,
             Command::Fetch(asked) => fetch::run(out, store, mailbox, &asked).await,
             Command::Store(asked) => store::run(out, store, mailbox, &asked).await,
             Command::Copy { by, set, mailbox: target } => {

@@ -26,7 +26,11 @@ enum Source {
 impl Needs {
     pub(crate) fn of(items: &[FetchItem]) -> Self {
         items.iter().fold(Self::default(), |needs, item| match item {
-            FetchItem::Uid | FetchItem::Flags | FetchItem::InternalDate | FetchItem::Rfc822Size => needs,
+            FetchItem::Uid
+            | FetchItem::Flags
+            | FetchItem::ModSeq
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822Size => needs,
             FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure | FetchItem::Rfc822Header => {
                 Self { rendered: true, ..needs }
             }

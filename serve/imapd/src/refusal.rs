@@ -7,14 +7,15 @@ use mailstore::MailstoreError;
 use net::NetError;
 use telemetry::Fault;
 
-/// A command was done; what its tagged OK says.
+/// A command was done; what its tagged response says.
 #[derive(Debug)]
 pub(crate) struct Done {
+    pub(crate) status: Status,
     pub(crate) code: DoneCode,
     pub(crate) text: &'static str,
 }
 
-/// The response code of an OK.
+/// The response code of a command that was done.
 #[derive(Debug)]
 pub(crate) enum DoneCode {
     None,
@@ -35,15 +36,22 @@ pub(crate) enum DoneCode {
     },
     /// RFC 5530 3: messages that were asked for are gone.
     ExpungeIssued,
+    /// RFC 7162 3.1.3: messages that were left as they are, because they have changed.
+    Modified(Vec<u32>),
 }
 
 impl Done {
     pub(crate) const fn plain(text: &'static str) -> Self {
-        Self { code: DoneCode::None, text }
+        Self::with(DoneCode::None, text)
     }
 
     pub(crate) const fn with(code: DoneCode, text: &'static str) -> Self {
-        Self { code, text }
+        Self { status: Status::Ok, code, text }
+    }
+
+    /// What could be done has been done, and it was not all: a NO (RFC 2180 4.2).
+    pub(crate) const fn in_part(code: DoneCode, text: &'static str) -> Self {
+        Self { status: Status::No, code, text }
     }
 }
 
@@ -62,6 +70,7 @@ impl DoneCode {
                 Some(Code::CopyUid { uid_validity: *uid_validity, from, to })
             }
             Self::ExpungeIssued => Some(Code::ExpungeIssued),
+            Self::Modified(numbers) => Some(Code::Modified(numbers)),
         });
     }
 
@@ -72,9 +81,9 @@ impl DoneCode {
 }
 
 impl Done {
-    /// Appends the tagged OK.
+    /// Appends the tagged response.
     pub(crate) fn write(&self, out: &mut Vec<u8>, tag: &Tag, capabilities: &[&str]) {
-        self.code.on_wire(capabilities, |code| response::tagged(out, tag, Status::Ok, code, self.text));
+        self.code.on_wire(capabilities, |code| response::tagged(out, tag, self.status, code, self.text));
     }
 }
 

@@ -76,7 +76,8 @@ fn report_arrived(out: &mut Channel, selected: &mut Selected, arrived: &[&Messag
     report_keywords(out, selected, arrived);
 }
 
-/// RFC 3501 7.4.2: flags that changed, by whomever, but for what the command has told itself.
+/// RFC 3501 7.4.2: flags that changed, by whomever, but for what the command has told itself; with their modseqs for
+/// who knows of these (RFC 7162 3.1.4.2).
 async fn report_flags(
     out: &mut Channel,
     selected: &mut Selected,
@@ -87,6 +88,9 @@ async fn report_flags(
         if let Some(seq) = selected.uids.seq_of(row.uid.number()) {
             let mut fetch = FetchWriter::begin(out.pieces(), seq);
             fetch.flags(flags_shown(row, &selected.recent));
+            if selected.condstore {
+                fetch.modseq(row.modseq.number());
+            }
             fetch.end();
             out.relieve().await?;
         }

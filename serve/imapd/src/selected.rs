@@ -17,6 +17,8 @@ pub(crate) struct Selected {
     pub(crate) mailbox: Mailbox,
     /// EXAMINE.
     pub(crate) read_only: bool,
+    /// FETCH responses that nobody asked for have MODSEQ (RFC 7162 3.1).
+    pub(crate) condstore: bool,
     /// The messages that the client knows of, including those expunged that it has not been told about.
     pub(crate) uids: UidRuns,
     pub(crate) recent: RecentUids,
@@ -32,7 +34,12 @@ pub(crate) struct Selected {
 
 impl Selected {
     /// The mailbox as the snapshot shows it.
-    pub(crate) fn new(mailbox: Mailbox, snapshot: &MailboxSnapshot, read_only: bool) -> Self {
+    pub(crate) fn new(
+        mailbox: Mailbox,
+        snapshot: &MailboxSnapshot,
+        read_only: bool,
+        condstore: bool,
+    ) -> Self {
         let mut uids = UidRuns::default();
         let mut keywords = Keywords::default();
         for row in snapshot.rows() {
@@ -42,6 +49,7 @@ impl Selected {
         Self {
             mailbox,
             read_only,
+            condstore,
             uids,
             recent: RecentUids::default(),
             reported: snapshot.modseq(),

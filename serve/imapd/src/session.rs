@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) searches: SearchPool,
     pub(crate) settings: ImapSettings,
+    /// The client knows of modseqs (RFC 7162 3.1).
+    pub(crate) condstore: bool,
     /// Commands in a row that were BAD.
     bad_in_a_row: u32,
     pub(crate) logins_refused: u32,
@@ -70,6 +72,7 @@ impl Session {
             tls,
             searches,
             settings,
+            condstore: false,
             bad_in_a_row: 0,
             logins_refused: 0,
             login_deadline,

@@ -1,21 +1,35 @@
-//! FETCH (RFC 3501 6.4.5).
+//! FETCH (RFC 3501 6.4.5; RFC 7162 3.1.4).
 
 use super::spaced_set;
 use crate::cursor::{Cursor, Parsed};
 use crate::{Complaint, Fetch, FetchItem, Numbering, Partial, Section, SectionText};
 
 /// RFC 3501 9: `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
-/// "(" fetch-att *(SP fetch-att) ")")`
+/// "(" fetch-att *(SP fetch-att) ")")`, RFC 4466 2.4: with `[SP "(" fetch-modifier *(SP fetch-modifier) ")"]`
 pub(super) fn fetch(cursor: &mut Cursor<'_>, by: Numbering) -> Parsed<Fetch> {
     let set = spaced_set(cursor)?;
     cursor.space()?;
-    let items = match (cursor.peek(), macro_items(cursor)) {
+    let mut items = match (cursor.peek(), macro_items(cursor)) {
         (Some(b'('), _) => cursor.list1("a list of items", item)?,
         (_, Some(items)) => items,
         _ => vec![item(cursor)?],
     };
     within_limits(&items)?;
-    Ok(Fetch { by, set, items: without_repeats(items) })
+    let changed_since = if cursor.is_at_end() { None } else { Some(modifier(cursor)?) };
+    items.extend(changed_since.map(|_| FetchItem::ModSeq));
+    Ok(Fetch { by, set, items: without_repeats(items), changed_since })
+}
+
+/// RFC 7162 7: `SP "(" chgsince-fetch-mod ")"`, `chgsince-fetch-mod = "CHANGEDSINCE" SP mod-sequence-value`; a zero,
+/// from clients that have seen nothing yet, is let through
+fn modifier(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+    cursor.space()?;
+    cursor.expect(b'(', "a list of modifiers")?;
+    cursor.expect_word("CHANGEDSINCE")?;
+    cursor.space()?;
+    let modseq = cursor.number64()?;
+    cursor.expect(b')', "the end of the modifiers")?;
+    Ok(modseq)
 }
 
 /// What one FETCH may ask of each message.
@@ -64,7 +78,7 @@ fn without_repeats(items: Vec<FetchItem>) -> Vec<FetchItem> {
 }
 
 /// RFC 3501 9: `fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
-/// "BODY" ["STRUCTURE"] / "UID" / "BODY" [".PEEK"] section ["<" number "." nz-number ">"]`
+/// "BODY" ["STRUCTURE"] / "UID" / "BODY" [".PEEK"] section ["<" number "." nz-number ">"]`, RFC 7162 7: `/ "MODSEQ"`
 fn item(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
     let start = cursor.clone();
     let name = cursor.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
@@ -82,6 +96,7 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
         b"BODY" => FetchItem::Body,
         b"BODYSTRUCTURE" => FetchItem::BodyStructure,
         b"UID" => FetchItem::Uid,
+        b"MODSEQ" => FetchItem::ModSeq,
         _ => return start.expected("a fetch item"),
     })
 }

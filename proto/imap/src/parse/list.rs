@@ -82,9 +82,7 @@ fn returns(cursor: &mut Cursor<'_>) -> Parsed<Vec<ListReturn>> {
         return Ok(Vec::new());
     }
     cursor.space()?;
-    if !cursor.eat_word("RETURN") {
-        return cursor.expected("RETURN");
-    }
+    cursor.expect_word("RETURN")?;
     cursor.space()?;
     cursor.list("return options", return_option)
 }

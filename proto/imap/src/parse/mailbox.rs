@@ -7,8 +7,8 @@ use crate::{Command, Complaint, MailboxName, SpecialUse, StatusItem};
 /// What follows a verb; `None` for a verb that is not known.
 pub(super) fn arguments(cursor: &mut Cursor<'_>, verb: &str) -> Parsed<Option<Command>> {
     Ok(Some(match verb {
-        "SELECT" => Command::Select { mailbox: spaced(cursor)?, read_only: false },
-        "EXAMINE" => Command::Select { mailbox: spaced(cursor)?, read_only: true },
+        "SELECT" => select(cursor, false)?,
+        "EXAMINE" => select(cursor, true)?,
         "CREATE" => create(cursor)?,
         "DELETE" => Command::Delete(spaced(cursor)?),
         "RENAME" => Command::Rename { from: spaced(cursor)?, to: spaced(cursor)? },
@@ -19,6 +19,19 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, verb: &str) -> Parsed<Option<Co
         "STATUS" => status(cursor)?,
         _ => return Ok(None),
     }))
+}
+
+/// RFC 3501 9: `select = "SELECT" SP mailbox`, RFC 4466 2.1: with `[SP "(" select-param *(SP select-param) ")"]`,
+/// RFC 7162 7: `select-param =/ "CONDSTORE"`
+fn select(cursor: &mut Cursor<'_>, read_only: bool) -> Parsed<Command> {
+    let mailbox = spaced(cursor)?;
+    let mut condstore = false;
+    if !cursor.is_at_end() {
+        cursor.space()?;
+        cursor.list1("a list of parameters", |cursor| cursor.expect_word("CONDSTORE"))?;
+        condstore = true;
+    }
+    Ok(Command::Select { mailbox, read_only, condstore })
 }
 
 /// RFC 3501 9: `SP mailbox`, `mailbox = "INBOX" / astring`, in modified UTF-7 (5.1.3)
@@ -36,9 +49,7 @@ fn create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     if !cursor.is_at_end() {
         cursor.space()?;
         cursor.expect(b'(', "a list of parameters")?;
-        if !cursor.eat_word("USE") {
-            return cursor.expected("USE");
-        }
+        cursor.expect_word("USE")?;
         cursor.space()?;
         special_use = cursor.list("a list of special uses", use_attr)?;
         cursor.expect(b')', "the end of the parameters")?;
@@ -64,7 +75,8 @@ pub(super) fn status_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<StatusItem>> {
     cursor.list1("a list of status items", status_item)
 }
 
-/// RFC 3501 9: `status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"`
+/// RFC 3501 9: `status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"`,
+/// RFC 7162 7: `/ "HIGHESTMODSEQ"`
 fn status_item(cursor: &mut Cursor<'_>) -> Parsed<StatusItem> {
     let start = cursor.clone();
     let word = cursor.word()?;

@@ -1,14 +1,21 @@
-//! SEARCH (RFC 3501 6.4.4).
+//! SEARCH (RFC 3501 6.4.4; RFC 4731 3.1; RFC 7162 3.1.5).
 
 use jiff::civil::Date;
 
 use super::sequence_set;
 use crate::cursor::{Cursor, Parsed, is_atom_char};
-use crate::{Complaint, DateTest, Flag, Keyword, Numbering, Search, SearchKey, date};
+use crate::{Complaint, DateTest, Flag, Keyword, Numbering, Search, SearchKey, SearchReturns, date};
 
-/// RFC 3501 9: `search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)`
+/// RFC 3501 9: `search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)`, RFC 4466 2.6: with
+/// `[SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]` behind the verb
 pub(super) fn search(cursor: &mut Cursor<'_>, by: Numbering) -> Parsed<Search> {
     cursor.space()?;
+    let mut returns = None;
+    if cursor.eat_word("RETURN") {
+        cursor.space()?;
+        returns = Some(search_returns(cursor)?);
+        cursor.space()?;
+    }
     let mut charset = b"UTF-8".to_vec();
     if cursor.eat_word("CHARSET") {
         cursor.space()?;
@@ -23,7 +30,25 @@ pub(super) fn search(cursor: &mut Cursor<'_>, by: Numbering) -> Parsed<Search> {
         program.cursor.space()?;
         keys.push(program.key()?);
     }
-    Ok(Search { by, key: all_of(keys) })
+    Ok(Search { by, returns, key: all_of(keys) })
+}
+
+/// RFC 4731 4: `search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT"`
+fn search_returns(cursor: &mut Cursor<'_>) -> Parsed<SearchReturns> {
+    let mut returns = SearchReturns::default();
+    let named = cursor.list("a list of return options", |cursor| {
+        let start = cursor.clone();
+        match &cursor.word()?[..] {
+            "MIN" => returns.min = true,
+            "MAX" => returns.max = true,
+            "ALL" => returns.all = true,
+            "COUNT" => returns.count = true,
+            _ => return start.expected("a return option"),
+        }
+        Ok(())
+    })?;
+    returns.all |= named.is_empty();
+    Ok(returns)
 }
 
 /// Several keys are their intersection.
@@ -109,6 +134,7 @@ impl Program<'_, '_> {
             "SENTON" => SearchKey::Sent(DateTest::On, self.date()?),
             "SENTSINCE" => SearchKey::Sent(DateTest::Since, self.date()?),
             "UID" => SearchKey::Uid(super::spaced_set(self.cursor)?),
+            "MODSEQ" => SearchKey::ModSeq(self.modseq()?),
             "NOT" => not(self.spaced_key()?),
             "OR" => SearchKey::Or(Box::new(self.spaced_key()?), Box::new(self.spaced_key()?)),
             _ => return Ok(None),
@@ -132,6 +158,30 @@ impl Program<'_, '_> {
     fn number(&mut self) -> Parsed<u64> {
         self.cursor.space()?;
         self.cursor.number64()
+    }
+
+    /// RFC 7162 7: `[SP entry-name SP entry-type-req] SP mod-sequence-valzer`,
+    /// `entry-name = DQUOTE "/flags/" attr-flag DQUOTE`, `entry-type-req = "priv" / "shared" / "all"`
+    fn modseq(&mut self) -> Parsed<u64> {
+        self.cursor.space()?;
+        if self.cursor.peek() == Some(b'"') {
+            self.entry()?;
+            self.cursor.space()?;
+        }
+        self.cursor.number64()
+    }
+
+    fn entry(&mut self) -> Parsed<()> {
+        let start = self.cursor.clone();
+        let name = self.cursor.string()?;
+        let flag = name.strip_prefix(b"/flags/").filter(|flag| Flag::parse(flag).is_some());
+        if flag.is_none() {
+            return start.expected("the entry of a flag");
+        }
+        self.cursor.space()?;
+        let scopes = ["priv", "shared", "all"];
+        let known = scopes.into_iter().any(|scope| self.cursor.eat_word(scope));
+        if known { Ok(()) } else { self.cursor.expected("priv, shared or all") }
     }
 
     /// `SP flag-keyword`

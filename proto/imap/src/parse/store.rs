@@ -1,20 +1,36 @@
-//! STORE and flags (RFC 3501 6.4.6, 2.3.2).
+//! STORE and flags (RFC 3501 6.4.6, 2.3.2; RFC 7162 3.1.3).
 
 use super::spaced_set;
 use crate::cursor::{Cursor, Parsed, is_atom_char};
 use crate::{Complaint, Flag, Numbering, Store, StoreOp};
 
-/// RFC 3501 9: `store = "STORE" SP sequence-set SP store-att-flags`
+/// RFC 3501 9: `store = "STORE" SP sequence-set SP store-att-flags`, RFC 4466 2.5: with
+/// `[SP "(" store-modifier *(SP store-modifier) ")"]` before the last space
 pub(super) fn store(cursor: &mut Cursor<'_>, by: Numbering) -> Parsed<Store> {
     let set = spaced_set(cursor)?;
     cursor.space()?;
+    let unchanged_since = match cursor.peek() {
+        Some(b'(') => Some(modifier(cursor)?),
+        _ => None,
+    };
     let (op, silent) = operation(cursor)?;
     cursor.space()?;
     let flags = match cursor.peek() {
         Some(b'(') => flag_list(cursor)?,
         _ => flags(cursor)?,
     };
-    Ok(Store { by, set, op, silent, flags })
+    Ok(Store { by, set, unchanged_since, op, silent, flags })
+}
+
+/// RFC 7162 7: `store-modifier =/ "UNCHANGEDSINCE" SP mod-sequence-valzer`, once; the list ends with a space
+fn modifier(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+    cursor.expect(b'(', "a list of modifiers")?;
+    cursor.expect_word("UNCHANGEDSINCE")?;
+    cursor.space()?;
+    let modseq = cursor.number64()?;
+    cursor.expect(b')', "the end of the modifiers")?;
+    cursor.space()?;
+    Ok(modseq)
 }
 
 /// `(["+" / "-"] "FLAGS" [".SILENT"])`

@@ -59,6 +59,13 @@ impl<'p, F> FetchWriter<'p, F> {
         put(self.pieces.text(), ")");
     }
 
+    /// `MODSEQ (n)` (RFC 7162 3.1.4.2).
+    pub fn modseq(&mut self, modseq: u64) {
+        self.name("MODSEQ (");
+        write_number(self.pieces.text(), modseq);
+        put(self.pieces.text(), ")");
+    }
+
     /// `INTERNALDATE "..."`.
     pub fn internal_date(&mut self, date: &DateTime) {
         self.name("INTERNALDATE ");

@@ -1,6 +1,7 @@
 //! Responses, written straight into a buffer (RFC 3501 7). Nothing here allocates but the buffer.
 
 mod fetch;
+mod search;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use crate::{Flag, MailboxName, StatusItem, Tag, utf7};
 
 pub use fetch::{FetchWriter, SectionData};
 pub use message::wire::{write_nstring, write_number, write_string};
+pub use search::{Found, esearch, search};
 
 /// The five conditions (RFC 3501 7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Status {
     }
 }
 
-/// A response code (RFC 3501 7.1, RFC 4315 3, RFC 5530 3, RFC 6154 3).
+/// A response code (RFC 3501 7.1, RFC 4315 3, RFC 5530 3, RFC 6154 3, RFC 7162 7).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Code<'a> {
     /// Must be shown to the user.
@@ -121,6 +123,10 @@ pub enum Code<'a> {
     UseAttr,
     /// RFC 7888 4: `TOOBIG`, the literal is too large.
     TooBig,
+    /// RFC 7162 3.1.2.1: the highest modseq of the mailbox.
+    HighestModSeq(u64),
+    /// RFC 7162 3.1.3: messages, by the numbers that STORE or UID STORE used, which changed after UNCHANGEDSINCE.
+    Modified(&'a [u32]),
 }
 
 impl Code<'_> {
@@ -147,6 +153,14 @@ impl Code<'_> {
                 write_set(out, from);
                 put(out, " ");
                 write_set(out, to);
+            }
+            Code::HighestModSeq(modseq) => {
+                put(out, "HIGHESTMODSEQ ");
+                write_number(out, *modseq);
+            }
+            Code::Modified(numbers) => {
+                put(out, "MODIFIED ");
+                write_set(out, numbers);
             }
             _ => put(out, self.atom()),
         }
@@ -188,6 +202,8 @@ impl Code<'_> {
             Code::NonExistent => "NONEXISTENT",
             Code::UseAttr => "USEATTR",
             Code::TooBig => "TOOBIG",
+            Code::HighestModSeq(_) => "HIGHESTMODSEQ",
+            Code::Modified(_) => "MODIFIED",
         }
     }
 }
@@ -302,16 +318,6 @@ pub fn status(out: &mut Vec<u8>, name: &MailboxName, items: impl IntoIterator<It
         write_number(out, value);
     }
     put(out, ")");
-    end(out);
-}
-
-/// Appends `* SEARCH n ...` (RFC 3501 7.2.5).
-pub fn search(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = u32>) {
-    put(out, "* SEARCH");
-    for number in numbers {
-        put(out, " ");
-        write_number(out, u64::from(number));
-    }
     end(out);
 }
 

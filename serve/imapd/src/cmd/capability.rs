@@ -23,6 +23,8 @@ const ALWAYS: &[&str] = &[
     "CHILDREN",
     "SPECIAL-USE",
     "CREATE-SPECIAL-USE",
+    "ESEARCH",
+    "CONDSTORE",
 ];
 
 /// The names, in the order in which they are shown. What a login needs is left out once there was one.

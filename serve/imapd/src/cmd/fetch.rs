@@ -1,4 +1,4 @@
-//! FETCH (RFC 3501 6.4.5).
+//! FETCH (RFC 3501 6.4.5, RFC 7162 3.1.4).
 //!
 //! Items are written straight to the channel and leave it as soon as enough have gathered; a large section is
 //! sent from its file. What can fail is fetched before a response is begun, so that a damaged message costs
@@ -7,7 +7,8 @@
 use imap::{Code, DateTime, Fetch, FetchItem, FetchWriter, Numbering};
 use jiff::Timestamp;
 use mailstore::{
-    FlagChange, Flags, MailboxSnapshot, Mailstore, MailstoreError, MessageRow, SystemFlag, Uid, UidSet,
+    FlagChange, Flags, MailboxSnapshot, Mailstore, MailstoreError, MessageRow, ModSeq, SystemFlag, Uid,
+    UidSet,
 };
 
 use crate::channel::Channel;
@@ -27,15 +28,25 @@ pub(crate) async fn run(
     selected: &mut Selected,
     asked: &Fetch,
 ) -> Outcome {
-    let messages = selected.resolve(asked.by, &asked.set)?;
+    let mut messages = selected.resolve(asked.by, &asked.set)?;
+    if let Some(modseq) = asked.changed_since {
+        keep_changed(selected, &mut messages, ModSeq::new(modseq)).await?;
+    }
     let seen = mark_seen(store, selected, &messages, asked).await?;
     let snapshot = selected.mailbox.snapshot().await?;
-    let plan = Plan::new(asked, seen);
+    let plan = Plan::new(asked, seen, selected.condstore);
     let mut tally = Tally::default();
     for batch in messages.chunks(BATCH_MESSAGES) {
         write_batch(out, store, selected, &snapshot, &plan, batch, &mut tally).await?;
     }
     tally.outcome(asked.by)
+}
+
+/// CHANGEDSINCE (RFC 7162 3.1.4.1): only messages that changed after `since`, and those that are gone.
+async fn keep_changed(selected: &Selected, messages: &mut Vec<Numbered>, since: ModSeq) -> Outcome<()> {
+    let snapshot = selected.mailbox.snapshot().await?;
+    messages.retain(|message| row_of(&snapshot, message).is_none_or(|row| row.modseq > since));
+    Ok(())
 }
 
 /// What each response has.
@@ -46,17 +57,26 @@ struct Plan<'f> {
     uid_first: bool,
     /// Messages whose flags are shown though they were not asked for, because this FETCH has set `\Seen`.
     seen: UidSet,
+    /// Flags that the client does not know yet come with their modseq, though it was not asked for: they are not
+    /// told again.
+    new_flags_have_modseq: bool,
 }
 
 impl<'f> Plan<'f> {
-    fn new(asked: &'f Fetch, seen: UidSet) -> Self {
+    fn new(asked: &'f Fetch, seen: UidSet, condstore: bool) -> Self {
         let has = |item| asked.items.contains(&item);
         Self {
             items: &asked.items,
             needs: Needs::of(&asked.items),
             uid_first: asked.by == Numbering::Uid && !has(FetchItem::Uid),
             seen: if has(FetchItem::Flags) { UidSet::new() } else { seen },
+            new_flags_have_modseq: condstore && !has(FetchItem::ModSeq),
         }
+    }
+
+    /// This response tells the message's flags.
+    fn tells_flags(&self, row: &MessageRow<'_>) -> bool {
+        self.seen.contains(row.uid) || self.items.contains(&FetchItem::Flags)
     }
 }
 
@@ -154,8 +174,7 @@ async fn write_message(
     row: &MessageRow<'_>,
     material: &Material,
 ) -> Outcome<()> {
-    let flags_told = plan.seen.contains(row.uid) || plan.items.contains(&FetchItem::Flags);
-    if flags_told {
+    if plan.tells_flags(row) {
         report_keywords(out, selected, &[row]);
         selected.told.add(row);
     }
@@ -165,6 +184,9 @@ async fn write_message(
     }
     if plan.seen.contains(row.uid) {
         fetch.flags(flags_shown(row, &selected.recent));
+    }
+    if plan.new_flags_have_modseq && plan.tells_flags(row) && row.modseq > selected.reported {
+        fetch.modseq(row.modseq.number());
     }
     let mut pace = Pace::default();
     let (first, rest) = plan.items.split_at(1);
@@ -188,6 +210,7 @@ fn write_item(
     match item {
         FetchItem::Uid => fetch.uid(row.uid.number()),
         FetchItem::Flags => fetch.flags(flags_shown(row, &selected.recent)),
+        FetchItem::ModSeq => fetch.modseq(row.modseq.number()),
         FetchItem::InternalDate => fetch.internal_date(&internal_date(row)),
         FetchItem::Rfc822Size => fetch.size(row.size),
         FetchItem::Envelope => fetch.envelope(&material.rendered().envelope),

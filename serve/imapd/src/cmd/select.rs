@@ -17,11 +17,12 @@ pub(crate) async fn run(
     account: &AccountName,
     name: &MailboxName,
     read_only: bool,
+    condstore: bool,
 ) -> Outcome<(Selected, Done)> {
     let mailbox = open(store, account, name)?;
     let status = mailbox.status().await?;
     let snapshot = mailbox.snapshot().await?;
-    let mut selected = Selected::new(mailbox, &snapshot, read_only);
+    let mut selected = Selected::new(mailbox, &snapshot, read_only, condstore);
     claim_recent(&mut selected, &snapshot, &status);
     write_flags(out, &selected);
     write_numbers(out, &selected, &snapshot);
@@ -65,4 +66,11 @@ fn write_numbers(out: &mut Channel, selected: &Selected, snapshot: &MailboxSnaps
     response::untagged(text, Status::Ok, Some(validity), "UIDs are valid");
     let next = Code::UidNext(snapshot.uid_next().number());
     response::untagged(text, Status::Ok, Some(next), "Predicted next UID");
+    write_highest_modseq(out, selected);
+}
+
+/// RFC 7162 3.1.2.1: what the client knows is as new as this.
+pub(crate) fn write_highest_modseq(out: &mut Channel, selected: &Selected) {
+    let highest = Code::HighestModSeq(selected.reported.number());
+    response::untagged(out.text(), Status::Ok, Some(highest), "Highest modseq");
 }

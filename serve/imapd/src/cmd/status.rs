@@ -1,4 +1,4 @@
-//! STATUS (RFC 3501 6.3.10).
+//! STATUS (RFC 3501 6.3.10, RFC 7162 3.1.7).
 
 use address::AccountName;
 use imap::{MailboxName, StatusItem, response};
@@ -31,5 +31,6 @@ fn value(item: StatusItem, status: &MailboxStatus) -> u64 {
         StatusItem::UidNext => status.uid_next.number().into(),
         StatusItem::UidValidity => status.uid_validity.number().into(),
         StatusItem::Unseen => status.unseen.into(),
+        StatusItem::HighestModSeq => status.highest_modseq.number(),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use imap::{DateTest, Flag, SearchKey};
 use jiff::civil::Date;
-use mailstore::{MessageRow, SystemFlag};
+use mailstore::{MessageRow, ModSeq, SystemFlag};
 use smallvec::SmallVec;
 
 use super::folded::Needle;
@@ -26,6 +26,7 @@ enum Test {
     Sent(DateTest, Date),
     Larger(u64),
     Smaller(u64),
+    ModSeq(ModSeq),
     /// Field number n contains needle number m.
     Header(usize, usize),
     /// Needle number n is in the body.
@@ -108,6 +109,7 @@ impl Program {
             }
             SearchKey::Larger(octets) => Test::Larger(*octets),
             SearchKey::Smaller(octets) => Test::Smaller(*octets),
+            SearchKey::ModSeq(modseq) => Test::ModSeq(ModSeq::new(*modseq)),
             SearchKey::From(text) => self.field("From", text),
             SearchKey::To(text) => self.field("To", text),
             SearchKey::Cc(text) => self.field("Cc", text),
@@ -158,6 +160,7 @@ impl Test {
             Self::Internal(test, day) => test.holds(internal_date(row).date(), *day),
             Self::Larger(octets) => row.size > *octets,
             Self::Smaller(octets) => row.size < *octets,
+            Self::ModSeq(modseq) => row.modseq >= *modseq,
             Self::Sent(test, day) => candidate.header?.sent().is_some_and(|sent| test.holds(sent, *day)),
             Self::Header(field, needle) => candidate.header?.field_contains(*field, &needles[*needle]),
             Self::Body(needle) => candidate.found?.has(*needle),

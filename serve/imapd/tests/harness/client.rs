@@ -5,17 +5,23 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use net::{ClientTls, NetError, Wire, deadline_in};
 
-/// How long a response may take. A machine with two cores runs many tests at once.
+/// How long a response may take, if the test does not say otherwise. A machine with two cores runs many tests at once.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(20);
 
 pub struct Client {
     wire: Option<Wire>,
     put_back: Option<String>,
+    response_time_max: Duration,
 }
 
 impl Client {
     pub fn new(wire: Wire) -> Self {
-        Self { wire: Some(wire), put_back: None }
+        Self { wire: Some(wire), put_back: None, response_time_max: RESPONSE_TIME_MAX }
+    }
+
+    /// The same with another time for each response.
+    pub fn patient(self, response_time_max: Duration) -> Self {
+        Self { response_time_max, ..self }
     }
 
     fn wire(&mut self) -> &mut Wire {
@@ -126,7 +132,8 @@ impl Client {
     }
 
     async fn fill(&mut self) -> Option<()> {
-        match self.wire().fill(deadline_in(RESPONSE_TIME_MAX)).await {
+        let deadline = deadline_in(self.response_time_max);
+        match self.wire().fill(deadline).await {
             Ok(_) => Some(()),
             Err(NetError::Closed) => None,
             Err(error) => panic!("no response: {error}"),

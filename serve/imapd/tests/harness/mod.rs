@@ -5,8 +5,11 @@
 
 pub mod client;
 pub mod counting;
+pub mod normal;
 pub mod pattern;
+pub mod run;
 pub mod script;
+pub mod stage;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
