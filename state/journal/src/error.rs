@@ -44,6 +44,9 @@ pub enum JournalError {
     /// Another process owns it.
     #[error("journal {0} is owned by another process")]
     Owned(PathBuf),
+    /// A directory that should be empty is not.
+    #[error("{0} is not empty")]
+    Occupied(PathBuf),
     /// A newer owner has taken over.
     #[error("journal is at epoch {at}, the writer at {writer}")]
     Fenced {

@@ -321,6 +321,6 @@ impl Files {
 }
 
 /// State is missing from the start of a file on.
-fn state_missing(path: &Path, lsn: Lsn) -> Damage {
+pub(crate) fn state_missing(path: &Path, lsn: Lsn) -> Damage {
     Damage { segment: path.to_path_buf(), offset: 0, lsn, class: Class::State }
 }

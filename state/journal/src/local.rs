@@ -23,7 +23,7 @@ use crate::space::Space;
 use crate::tail::Tail;
 use crate::walk::Walk;
 use crate::writer::{State, Writer};
-use crate::{Journal, Room, Synced, verify};
+use crate::{Journal, Room, Synced, inspect};
 
 /// How a local journal is kept.
 #[derive(Debug, Clone)]
@@ -112,7 +112,7 @@ impl LocalJournal {
             (writer.segment.first, writer.offset)
         };
         let end = (!self.is_broken()).then_some((current, end));
-        verify::damage(&self.files, end)
+        inspect::damage(&self.files, end)
     }
 
     /// Keeps all segments in place until the pin is dropped: compaction waits meanwhile.
@@ -164,7 +164,8 @@ impl LocalJournal {
     }
 }
 
-fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn FileLock>, JournalError> {
+/// Takes the owner's lock of a journal.
+pub(crate) fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn FileLock>, JournalError> {
     let path = dir.join(names::LOCK);
     disk.lock(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => JournalError::Owned(dir.to_path_buf()),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::lsn::{Lsn, Place};
 
 /// What damage to a record costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// The state of a store: without it nothing after it can be trusted, and the journal opens read-only.
     State,

@@ -56,7 +56,7 @@ pub(crate) fn scan(segment: &Arc<Segment>, last: bool, witness: Lsn) -> Result<S
 }
 
 /// State is missing from `offset` on, where the record `lsn` should be.
-fn missing_from(segment: &Segment, offset: u64, lsn: Lsn) -> Damage {
+pub(crate) fn missing_from(segment: &Segment, offset: u64, lsn: Lsn) -> Damage {
     Damage { segment: segment.path.clone(), offset, lsn, class: Class::State }
 }
 
@@ -129,30 +129,93 @@ pub(crate) fn damage_of(segment: &Segment, record: &StoredRecord) -> Option<Dama
     })
 }
 
-/// All damage of a segment: goes on behind each. The number after its last record, if that can be told.
-pub(crate) fn verify(segment: &Arc<Segment>, end: u64) -> io::Result<(Vec<Damage>, Option<Lsn>)> {
-    let mut reader = SegmentReader::new(segment.clone());
-    let (mut offset, mut expected, mut damage) = (SEGMENT_HEAD_BYTES as u64, segment.first, Vec::new());
-    while offset < end {
-        let (at, found) = match look(&mut reader, offset, expected)? {
-            Found::Whole(at) => (Some(at), Vec::new()),
-            Found::BodiesDamaged(at, found) => (Some(at), found),
-            Found::Broken(found) => (None, vec![found]),
-        };
-        damage.extend(found);
-        let Some(next) = (match at {
-            Some(at) => Some((at.end(), at.head.lsn_next())),
-            None => resume(&mut reader, offset + 1)?,
-        }) else {
-            return Ok((damage, None));
-        };
-        (offset, expected) = next;
-    }
-    Ok((damage, Some(expected)))
+/// What a segment is made of.
+pub(crate) enum Piece {
+    /// A frame, and which of its bodies are damaged.
+    Frame(HeadAt, Vec<Damage>),
+    /// Bytes that are no whole frame, with frames behind them.
+    Broken(Damage),
+    /// So many bytes at the end that are no whole frame.
+    Tail(u64),
 }
 
-/// Where frames go on behind a damage, and with which record.
-fn resume(reader: &mut SegmentReader, offset: u64) -> io::Result<Option<(u64, Lsn)>> {
-    let Some(offset) = reader.head_find(offset)? else { return Ok(None) };
-    Ok(reader.head_at(offset)?.map(|at| (offset, at.head.first)))
+/// The pieces of a segment up to `end`, in order; goes on behind what is damaged.
+pub(crate) struct Pieces {
+    reader: SegmentReader,
+    offset: u64,
+    expected: Lsn,
+    end: u64,
+}
+
+impl Pieces {
+    pub fn new(segment: &Arc<Segment>, end: u64) -> Self {
+        let reader = SegmentReader::new(segment.clone());
+        Self { reader, offset: SEGMENT_HEAD_BYTES as u64, expected: segment.first, end }
+    }
+
+    /// The record that should come next.
+    pub fn expected(&self) -> Lsn {
+        self.expected
+    }
+
+    /// The next piece; none at the end.
+    pub fn step(&mut self) -> io::Result<Option<Piece>> {
+        if self.offset >= self.end {
+            return Ok(None);
+        }
+        let (at, damage) = match look(&mut self.reader, self.offset, self.expected)? {
+            Found::Whole(at) => (at, Vec::new()),
+            Found::BodiesDamaged(at, damage) => (at, damage),
+            Found::Broken(damage) => return self.resume(damage).map(Some),
+        };
+        (self.offset, self.expected) = (at.end(), at.head.lsn_next());
+        Ok(Some(Piece::Frame(at, damage)))
+    }
+
+    /// Goes on where frames do, behind a damage.
+    fn resume(&mut self, damage: Damage) -> io::Result<Piece> {
+        let mut from = self.offset + 1;
+        while let Some(offset) = self.reader.head_find(from)? {
+            let at = self.reader.head_at(offset)?.filter(|at| at.head.first >= self.expected);
+            if let Some(at) = at {
+                (self.offset, self.expected) = (offset, at.head.first);
+                return Ok(Piece::Broken(damage));
+            }
+            from = offset + 1;
+        }
+        let bytes = self.end - self.offset;
+        self.offset = self.end;
+        Ok(Piece::Tail(bytes))
+    }
+}
+
+/// What a segment is like.
+#[derive(Debug, Default)]
+pub(crate) struct Verified {
+    pub damage: Vec<Damage>,
+    /// The number after its last record that can be read.
+    pub next: Lsn,
+    pub frames: u64,
+    pub records: u64,
+    /// Bytes at its end that are no whole frame.
+    pub tail: Option<u64>,
+}
+
+/// Reads all of a segment up to `end`.
+pub(crate) fn verify(segment: &Arc<Segment>, end: u64) -> io::Result<Verified> {
+    let mut pieces = Pieces::new(segment, end);
+    let mut verified = Verified::default();
+    while let Some(piece) = pieces.step()? {
+        match piece {
+            Piece::Frame(at, damage) => {
+                verified.damage.extend(damage);
+                verified.frames += 1;
+                verified.records += u64::from(at.head.count);
+            }
+            Piece::Broken(damage) => verified.damage.push(damage),
+            Piece::Tail(bytes) => verified.tail = Some(bytes),
+        }
+    }
+    verified.next = pieces.expected();
+    Ok(verified)
 }

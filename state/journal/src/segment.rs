@@ -43,8 +43,19 @@ pub(crate) struct Segment {
 impl Segment {
     /// Makes a new, empty, durable segment.
     pub fn create(disk: &dyn Disk, dir: &Path, first: Lsn, epoch: Epoch) -> Result<Self, JournalError> {
+        let salt = getrandom::u32().map_err(io::Error::other).map_err(JournalError::io(dir))?;
+        Self::create_with(disk, dir, first, epoch, salt)
+    }
+
+    /// The same for frames that were written with this salt.
+    pub fn create_with(
+        disk: &dyn Disk,
+        dir: &Path,
+        first: Lsn,
+        epoch: Epoch,
+        salt: u32,
+    ) -> Result<Self, JournalError> {
         let path = dir.join(names::segment(first));
-        let salt = getrandom::u32().map_err(io::Error::other).map_err(JournalError::io(&path))?;
         let file = disk.open(&path, OpenMode::CreateNew).map_err(JournalError::io(&path))?;
         let segment = Self { first, epoch, salt, path, file };
         let made = segment.head_write().and_then(|()| disk.sync_dir(dir));
@@ -124,6 +135,11 @@ impl HeadAt {
     /// Where the next frame starts.
     pub fn end(&self) -> u64 {
         self.offset + self.head.frame_bytes()
+    }
+
+    /// The kind and class of each record, and its length in bytes.
+    pub fn kinds(&self) -> impl Iterator<Item = (Class, u16, u32)> {
+        self.entries.iter().map(|entry| (entry.class, entry.kind, entry.len))
     }
 
     fn data_offset(&self) -> u64 {
