@@ -34,7 +34,7 @@ pub use certificate::CertificateFiles;
 pub use client::{ClientTls, connect_tcp};
 pub use connection::{Connection, Peer, RoleName, TlsInfo};
 pub use error::NetError;
-pub use network::{Network, NotANetwork};
+pub use network::{Network, NotANetwork, is_near};
 pub use pipe::{PipeListener, Pipes};
 pub use proxy::{is_proxy_header, read as proxy_header_read};
 pub use shutdown::Shutdown;

@@ -60,6 +60,16 @@ impl FromStr for Network {
     }
 }
 
+/// Whether an address means this host or its link, or no single host.
+pub fn is_near(address: IpAddr) -> bool {
+    let apart = match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    let address = address.to_canonical();
+    apart || address.is_loopback() || address.is_unspecified() || address.is_multicast()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -180,6 +180,11 @@ impl Link {
         self.messages
     }
 
+    /// Whether the peer takes another transaction in this session, as far as it has said (RFC 9422 4.1).
+    pub(crate) fn takes_more(&self) -> bool {
+        self.extensions().limits.messages.is_none_or(|max| self.messages < max)
+    }
+
     /// Passes one message on. Whatever happens, each recipient has an outcome.
     pub(crate) async fn send(&mut self, transaction: Transaction, body: &Body) -> Sent {
         self.messages += 1;

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use net::is_near;
+
 use crate::Failure;
 use crate::settings::RelaySettings;
 
@@ -17,16 +19,6 @@ pub(crate) fn allowed(address: SocketAddr, settings: &RelaySettings) -> Result<(
         return Ok(());
     }
     Err(Failure::permanent(4, 4, "the address is on this host or link, where no mail goes"))
-}
-
-/// Whether an address means this host or its link, or no single host.
-fn is_near(address: IpAddr) -> bool {
-    let apart = match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    let address = address.to_canonical();
-    apart || address.is_loopback() || address.is_unspecified() || address.is_multicast()
 }
 
 /// Whether a connection to `address` ends at `listener`.

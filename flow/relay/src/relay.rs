@@ -261,7 +261,7 @@ impl Pool {
             error.fault().log("connection lost", &error);
             return None;
         }
-        if link.messages() < self.settings.messages_per_connection_max {
+        if link.messages() < self.settings.messages_per_connection_max && link.takes_more() {
             return Some(link);
         }
         link.quit().await;

@@ -58,8 +58,11 @@ impl Copy<'_> {
         let mut rest: Vec<&DueRecipient> = self.due.recipients.iter().collect();
         let mut done =
             Transmitted { outcomes: Vec::with_capacity(rest.len()), lost: None, is_untouched: false };
-        while !rest.is_empty() && done.lost.is_none() {
-            let behind = rest.split_off(rest.len().min(self.recipients_max.max(1)));
+        // What the peer takes in one go it may have said itself (RFC 9422 4.2).
+        let named_max = link.extensions().limits.recipients.unwrap_or(usize::MAX);
+        let group_max = self.recipients_max.min(named_max).max(1);
+        while !rest.is_empty() && done.lost.is_none() && link.takes_more() {
+            let behind = rest.split_off(rest.len().min(group_max));
             let group = std::mem::replace(&mut rest, behind);
             let sent = link.send(self.transaction(&group, &params), self.body).await;
             done.is_untouched = done.outcomes.is_empty()
@@ -71,8 +74,11 @@ impl Copy<'_> {
             let answers = Answers { report: sent.report, remote: link.remote(), crashed };
             rest.extend(self.settle(group, answers, &mut done));
         }
-        let unsent =
-            rest.into_iter().map(|to| Outcome::new(to.index, unanswered(done.lost.as_ref(), link.remote())));
+        let attempt = match &done.lost {
+            None => Attempt::Deferred(no_more(link.remote())),
+            lost => unanswered(lost.as_ref(), link.remote()),
+        };
+        let unsent = rest.into_iter().map(|to| Outcome::new(to.index, attempt.clone()));
         done.outcomes.extend(unsent);
         done
     }
@@ -186,6 +192,10 @@ async fn is_ascii(body: &Body) -> bool {
 fn attempt(said: Said, delivery: Delivery, lost: Option<&LinkError>, remote: &str) -> Attempt {
     match said {
         Said::Accepted(reply) => Attempt::Delivered(delivery, diagnostic(&reply, remote)),
+        // The words are ours, and so no reply of that host (RFC 3464 2.3.6).
+        Said::Refused { stage: Stage::Extensions, reply } => {
+            Attempt::Failed(Diagnostic { code: None, ..diagnostic(&reply, remote) })
+        }
         Said::Refused { reply, .. } if reply.is_permanent() => Attempt::Failed(diagnostic(&reply, remote)),
         Said::Refused { reply, .. } => Attempt::Deferred(diagnostic(&reply, remote)),
         Said::Unanswered => unanswered(lost, remote),
@@ -198,6 +208,11 @@ fn unanswered(lost: Option<&LinkError>, remote: &str) -> Attempt {
         None => Failure::temporary(4, 2, "the peer gave no answer").at(remote),
     };
     Attempt::Deferred(failure.diagnostic())
+}
+
+/// The peer has said in advance where it would stop.
+fn no_more(remote: &str) -> Diagnostic {
+    Failure::temporary(5, 3, "the peer takes no more messages in one session").at(remote).diagnostic()
 }
 
 fn diagnostic(reply: &Reply, remote: &str) -> Diagnostic {

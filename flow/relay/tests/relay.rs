@@ -582,3 +582,39 @@ async fn an_exchanger_that_is_ourselves_under_another_name_is_a_loop() {
     assert_eq!((server.seen().connections, behind.seen().connections), (0, 0));
     assert!(system.report().await.contains("5.4.6"));
 }
+
+#[tokio::test]
+async fn what_a_peer_says_that_it_takes_in_one_go_is_kept_to() {
+    let extensions = vec!["PIPELINING", "LIMITS RCPTMAX=2"];
+    let (server, system) = one_exchanger(Behaviour { extensions, ..Behaviour::default() }).await;
+    let recipients = ["a@x.example", "b@x.example", "c@x.example"];
+    let id = system.submit(Submission::by_mx(&recipients)).await;
+    system.finished(id).await;
+    let rcpts = |seen: &[String]| seen.iter().map(|line| line[..4].to_owned()).collect::<Vec<_>>().join(" ");
+    assert_eq!(rcpts(&server.seen().commands), "EHLO MAIL RCPT RCPT DATA MAIL RCPT DATA");
+    assert_eq!(server.seen().messages.len(), 2);
+}
+
+#[tokio::test]
+async fn a_peer_gets_no_more_messages_in_a_session_than_it_says() {
+    let extensions = vec!["PIPELINING", "LIMITS MAILMAX=1"];
+    let (server, system) = one_exchanger(Behaviour { extensions, ..Behaviour::default() }).await;
+    for _ in 0..3 {
+        let id = system.submit(Submission::by_mx(&["a@x.example"])).await;
+        system.finished(id).await;
+    }
+    assert_eq!((server.seen().connections, server.seen().messages.len()), (3, 3));
+}
+
+#[tokio::test]
+async fn what_this_side_says_of_a_peer_is_not_reported_as_the_peers_reply() {
+    let extensions = vec!["SIZE 10"];
+    let (_server, system) = one_exchanger(Behaviour { extensions, ..Behaviour::default() }).await;
+    let id = system.submit(Submission::by_mx(&["a@x.example"])).await;
+    system.finished(id).await;
+    let report = system.report().await;
+    assert!(
+        report.contains("Status: 5.3.4\r\n") && report.contains("Diagnostic-Code: x-tartan; 5.3.4 "),
+        "{report}"
+    );
+}

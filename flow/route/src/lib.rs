@@ -16,4 +16,4 @@ mod settings;
 
 pub use error::RouteError;
 pub use router::{Resolution, Router};
-pub use settings::{FixedRoute, RouteSettings, SmartHost};
+pub use settings::{FixedRoute, OwnHost, RouteSettings, SmartHost};

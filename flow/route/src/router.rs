@@ -57,13 +57,27 @@ impl Router {
         }
     }
 
+    /// RFC 5321 4.5.1: the host has a postmaster, whether or not its name is a domain with mail.
     async fn ask(&self, address: &Address) -> Result<directory::Resolution, RouteError> {
+        let answer = self.ask_directory(address).await?;
+        let host = self.settings.host.as_ref().filter(|host| host.is_postmaster(address));
+        match host {
+            Some(host) if answer == directory::Resolution::Remote => {
+                self.ask_directory(&Address::postmaster(host.domain.clone())).await
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    async fn ask_directory(&self, address: &Address) -> Result<directory::Resolution, RouteError> {
         let answer = self.directory.resolve(address).await;
         answer.map_err(|error| RouteError::Directory { address: address.clone(), error: Box::new(error) })
     }
 
     /// The routes of all recipients; a mailbox that several lead to gets one copy, unless the sender
-    /// wants to hear of each. A recipient without a route stays [`NextHop::Unrouted`].
+    /// wants to hear of each. A recipient without a route stays [`NextHop::Unrouted`], and so does one that stands for
+    /// several others where the sender wants to hear of that: it is expanded in the queue, with the report
+    /// (RFC 3461 5.2.7.3).
     ///
     /// # Errors
     /// The directory cannot say now ([`RouteError::Directory`], 451): nothing is routed.
@@ -75,6 +89,9 @@ impl Router {
                 Err(error) if error.is_temporary() => return Err(error),
                 Err(error) => {
                     error.fault().log("routing an accepted recipient", &error);
+                    vec![Route::new(recipient.clone(), NextHop::Unrouted)]
+                }
+                Ok(found) if found.len() > 1 && recipient.notify.on_success() => {
                     vec![Route::new(recipient.clone(), NextHop::Unrouted)]
                 }
                 Ok(found) => found,

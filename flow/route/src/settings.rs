@@ -1,6 +1,6 @@
 //! What the configuration says about ways.
 
-use address::Domain;
+use address::{Address, Domain};
 
 /// How mail is routed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,11 +11,28 @@ pub struct RouteSettings {
     pub fixed: Vec<FixedRoute>,
     /// Where all other remote mail goes; none stands for the MX records.
     pub smart_host: Option<SmartHost>,
+    /// This host, whose postmaster is ours too.
+    pub host: Option<OwnHost>,
+}
+
+/// A host of ours and the domain whose postmaster answers for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnHost {
+    /// Its name.
+    pub name: Domain,
+    /// The domain.
+    pub domain: Domain,
+}
+
+impl OwnHost {
+    pub(crate) fn is_postmaster(&self, address: &Address) -> bool {
+        address.domain() == Some(&self.name) && address.local().content().eq_ignore_ascii_case("postmaster")
+    }
 }
 
 impl Default for RouteSettings {
     fn default() -> Self {
-        Self { detail_separator: Some('+'), fixed: Vec::new(), smart_host: None }
+        Self { detail_separator: Some('+'), fixed: Vec::new(), smart_host: None, host: None }
     }
 }
 

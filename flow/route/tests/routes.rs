@@ -7,7 +7,7 @@ use address::{AccountName, Address, Domain, Envelope, MailParams, Notify, Recipi
 use directory::{
     AccountEntry, Answer, Credentials, Directory, DirectoryError, DomainEntry, Resolution as Entry,
 };
-use route::{FixedRoute, Resolution, RouteError, RouteSettings, Router, SmartHost};
+use route::{FixedRoute, OwnHost, Resolution, RouteError, RouteSettings, Router, SmartHost};
 use spool::{NextHop, Route};
 
 /// Addresses of `here.example`; all others are remote. `down@` cannot be answered.
@@ -244,4 +244,25 @@ async fn remote_mail_goes_where_the_configuration_says() {
     let expected =
         ["inner:2525: a@cs.campus.example", "smart:2525: b@away.example", "alice: alice@here.example"];
     assert_eq!(routed(&router, &recipients).await, expected);
+}
+
+#[tokio::test]
+async fn the_host_has_a_postmaster_although_its_name_is_no_domain_with_mail() {
+    let host =
+        OwnHost { name: "mail.here.example".parse().unwrap(), domain: "here.example".parse().unwrap() };
+    let settings = RouteSettings { host: Some(host), ..RouteSettings::default() };
+    let router = Router::new(Arc::new(FakeDirectory::new(&["postmaster"], &[])), settings);
+    assert_eq!(
+        routed(&router, &["Postmaster@mail.here.example", "alice@mail.here.example"]).await,
+        ["postmaster: postmaster@here.example", "mx mail.here.example: alice@mail.here.example"]
+    );
+}
+
+#[tokio::test]
+async fn what_stands_for_several_is_left_to_the_queue_where_its_sender_wants_to_hear_of_that() {
+    let router = router(&["alice", "bob"], &[("both", &["alice@here.example", "bob@here.example"])]);
+    let mut envelope = envelope(&["both@here.example"]);
+    envelope.recipients[0].notify = Notify::when(true, false, false);
+    let routes = router.route(&envelope).await.unwrap();
+    assert_eq!(shown(&routes), ["?: both@here.example"]);
 }

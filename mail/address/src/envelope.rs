@@ -137,6 +137,12 @@ impl Notify {
         !self.is_given() || self.0 & DELAY != 0
     }
 
+    /// What is still wanted where the delivery itself need not be reported any more (RFC 3461 5.2.7.3): of SUCCESS alone
+    /// nothing is left, and that is NEVER.
+    pub fn without_success(self) -> Self {
+        if self.0 == SUCCESS { Self::NEVER } else { Self(self.0 & !SUCCESS) }
+    }
+
     pub(crate) fn bits(self) -> u8 {
         self.0
     }

@@ -32,6 +32,15 @@ fn envelope() -> Envelope {
 }
 
 #[test]
+fn without_reports_of_success_the_other_wishes_stay_and_no_default_comes_back() {
+    let parse = |text| Notify::parse(text).unwrap();
+    assert_eq!(parse("SUCCESS").without_success(), Notify::NEVER);
+    assert_eq!(parse("SUCCESS,DELAY").without_success(), parse("DELAY"));
+    assert_eq!(parse("NEVER").without_success(), Notify::NEVER);
+    assert_eq!(Notify::default().without_success(), Notify::default());
+}
+
+#[test]
 fn notify_says_what_rfc_3461_4_1_says() {
     let parse = |text| Notify::parse(text).unwrap();
     let default = Notify::default();

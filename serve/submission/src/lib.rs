@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use address::{Address, Envelope, Recipient};
+use address::{Address, AddressLiteral, Envelope, Host, Recipient};
 use directory::Directory;
 use disk::Disk;
 use filter::{Filters, Minimum, Repair};
 use intake::{Intake, route_refusal};
 use jiff::Timestamp;
-use net::{Connection, TlsAcceptor};
+use net::{Connection, TlsAcceptor, is_near};
 use receive::{Receiver, ReceiverSettings, Role, SessionInfo, Transaction};
 use route::{Resolution, Router};
 use smtp::command::Mail;
@@ -106,6 +106,9 @@ impl Role for SubmissionRole {
     ) -> Result<(), Refusal> {
         match self.router.resolve(&recipient.address).await {
             Ok(Resolution::Unknown) => Err(Refusal::new(550, (5, 1, 1), "No such address here")),
+            Ok(Resolution::Remote) if leads_nowhere(&recipient.address) => {
+                Err(Refusal::new(550, (5, 1, 2), "No mail goes to that host"))
+            }
             Ok(_) => Ok(()),
             Err(error) => Err(route_refusal(&error)),
         }
@@ -118,6 +121,15 @@ impl Role for SubmissionRole {
         _targets: Vec<()>,
     ) -> Vec<Result<Accepted, Refusal>> {
         vec![self.intake.take(id, transaction).await]
+    }
+}
+
+/// Whether an address literal names no host that mail goes to: this one, its link, or something that is no IP address.
+fn leads_nowhere(address: &Address) -> bool {
+    match address.host() {
+        Host::Domain(_) => false,
+        Host::Literal(AddressLiteral::Ip(ip)) => is_near(*ip),
+        Host::Literal(AddressLiteral::General { .. }) => true,
     }
 }
 

@@ -194,6 +194,17 @@ async fn a_user_sends_from_addresses_of_the_account_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_where_no_mail_goes_is_refused_and_not_returned_later() {
+    let system = System::new(false).await;
+    let mut client = system.signed_in().await;
+    client.ask("MAIL FROM:<ann@example.org>", "250").await;
+    for nowhere in ["[127.0.0.1]", "[0.0.0.0]", "[IPv6:::1]", "[IPv6:::ffff:127.0.0.1]", "[X25:1]"] {
+        client.ask(&format!("RCPT TO:<x@{nowhere}>"), "550 5.1.2").await;
+    }
+    client.ask("RCPT TO:<x@[192.0.2.1]>", "250").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_submitted_is_completed_and_queued_for_anywhere() {
     let system = System::new(false).await;
     let mut client = system.signed_in().await;

@@ -128,15 +128,23 @@ impl Judge<'_> {
         }
     }
 
-    fn expanded(&self, recipient: &DueRecipient, routes: Vec<Route>) -> Judged {
+    /// A sender that wants to hear of deliveries hears of this, and not of what comes of each of many
+    /// (RFC 3461 5.2.7.3).
+    fn expanded(&self, recipient: &DueRecipient, mut routes: Vec<Route>) -> Judged {
         let names: Vec<_> = routes.iter().map(|route| format!("<{}>", route.address())).collect();
         let text = format!("to=<{}> now={}", recipient.address, names.join(","));
+        let is_reported = routes.len() > 1 && recipient.recipient.notify.on_success();
+        if is_reported {
+            let notify = recipient.recipient.notify.without_success();
+            routes.iter_mut().for_each(|route| route.recipient.notify = notify);
+        }
+        let reported = Reported::expanded(recipient, routes.len(), self.now);
         Judged {
             index: recipient.index,
             progress: self.progress(recipient, State::Expanded, None),
             added: routes.into_iter().map(|route| Copy::new(route, self.now)).collect(),
             notes: vec![self.note(AuditEvent::Expanded, text)],
-            reported: None,
+            reported: (is_reported && report_due(&self.due.reverse_path, &reported)).then_some(reported),
         }
     }
 

@@ -57,6 +57,13 @@ impl Reported {
         Self::new(recipient, DsnAction::Delayed, said, now)
     }
 
+    /// Several others have taken a recipient's place (RFC 3461 5.2.7.3).
+    pub fn expanded(recipient: &DueRecipient, count: usize, now: Timestamp) -> Self {
+        let text = format!("sent on to {count} recipients");
+        let said = Diagnostic { remote: None, code: None, status: "2.0.0".into(), text };
+        Self::new(recipient, DsnAction::Expanded, &said, now)
+    }
+
     /// A relay that knows DSN reports by itself (RFC 3461 5.2.1); of one that does not, we say that it took the message
     /// (RFC 3461 5.2.2).
     pub fn delivered(recipient: &DueRecipient, how: Delivery, said: &Diagnostic, now: Timestamp) -> Self {

@@ -154,3 +154,35 @@ async fn recipients_with_the_same_fate_share_a_report() {
     assert!(first.contains("; a@example.org") && first.contains("; c@example.org"));
     assert!(!first.contains("; b@example.org"));
 }
+
+#[tokio::test]
+async fn who_wants_to_hear_of_deliveries_hears_of_an_expansion_and_not_of_each_of_many() {
+    let spool = open(&FaultDisk::new());
+    accept(&spool, SENDER, vec![route("all@example.org", "SUCCESS,DELAY")]).await;
+    let targets = ["one@example.org", "two@example.org"]
+        .map(|to| spool::Route { rewritten: Some(address(to)), ..route("all@example.org", "SUCCESS,DELAY") });
+    let completed =
+        complete(&spool, due_one(&spool, at(0)), Attempt::Expanded(targets.to_vec()), at(0)).await;
+    let report = report(&spool, completed.reports[0]).await;
+    for part in ["Action: expanded\r\n", "Final-Recipient: rfc822; all@example.org\r\n", "Status: 2.0.0\r\n"]
+    {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    let copies = spool.due(at(0), 10);
+    let copy = copies.into_iter().find(|due| !due.reverse_path.is_null()).unwrap();
+    assert!(copy.recipients.iter().all(|to| to.recipient.notify.to_string() == "DELAY"));
+    let completed = complete(&spool, copy, delivered(), at(1)).await;
+    assert!(completed.reports.is_empty());
+}
+
+#[tokio::test]
+async fn an_alias_of_one_is_no_expansion_and_its_delivery_is_reported() {
+    let spool = open(&FaultDisk::new());
+    accept(&spool, SENDER, vec![route("alias@example.org", "SUCCESS")]).await;
+    let target =
+        spool::Route { rewritten: Some(address("one@example.org")), ..route("alias@example.org", "SUCCESS") };
+    let completed = complete(&spool, due_one(&spool, at(0)), Attempt::Expanded(vec![target]), at(0)).await;
+    assert!(completed.reports.is_empty());
+    let completed = complete(&spool, due_one(&spool, at(0)), delivered(), at(1)).await;
+    assert!(report(&spool, completed.reports[0]).await.contains("Action: delivered\r\n"));
+}

@@ -12,7 +12,7 @@ use mx::MxSettings;
 use net::{Network, RoleName};
 use receive::ReceiverSettings;
 use relay::{Endpoint, RelaySettings, RelayTimes, ResolverSettings};
-use route::{FixedRoute, RouteSettings, SmartHost};
+use route::{FixedRoute, OwnHost, RouteSettings, SmartHost};
 use spool::SpoolSettings;
 use std::num::NonZeroU32;
 use submission::SubmissionSettings;
@@ -35,7 +35,8 @@ pub fn spool(config: &Config, paths: &DataPaths) -> SpoolSettings {
 
 pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
     let segment_bytes = config.mailstore.segment_size.0;
-    MailstoreSettings { segment_bytes, ..MailstoreSettings::new(paths.mailstore()) }
+    let retention = config.mailstore.retention;
+    MailstoreSettings { segment_bytes, retention, ..MailstoreSettings::new(paths.mailstore()) }
 }
 
 pub fn imapd(config: &Config, paths: &DataPaths) -> ImapSettings {
@@ -97,7 +98,8 @@ pub fn networks(ranges: &[AddressRange]) -> Result<Vec<Network>, CliError> {
 }
 
 pub fn route(config: &Config) -> Result<RouteSettings, CliError> {
-    let mut settings = RouteSettings::default();
+    let host = OwnHost { name: domain(&config.system.hostname.0)?, domain: domain(&config.system.domain.0)? };
+    let mut settings = RouteSettings { host: Some(host), ..RouteSettings::default() };
     for (name, host) in &config.relay.routes {
         let to = smart_host(host, config.relay.port);
         match name.strip_prefix('.') {
