@@ -24,6 +24,9 @@ const LETTERS: u64 = 64;
 
 const DIGITS: usize = 12;
 
+/// Characters of a line; the last one is longer.
+const LINE: usize = 70;
+
 impl Letter {
     /// Appends the message, as the one with the number `serial`.
     pub fn write(&self, serial: u64, to: &mut Vec<u8>) {
@@ -50,17 +53,15 @@ pub fn made(payload: Payload, size: usize) -> Vec<Letter> {
 fn letter(payload: Payload, size: usize, random: &mut Random) -> Letter {
     let mut text = header(payload, random);
     let serial_at = text.find("000000000000@").expect("the header has a Message-ID");
-    while text.len() < size - 2 {
+    while text.len() + 2 < size {
         let line = match payload {
-            Payload::Text => words(random),
-            Payload::Incompressible => base64(random),
+            Payload::Text => words(random) + &words(random),
+            Payload::Incompressible => base64(random) + &base64(random),
         };
-        let room = size - 2 - text.len();
-        text.push_str(&line[..line.len().min(room)]);
+        let room = size - text.len() - 2;
+        text.push_str(&line[..if room < 2 * LINE { room } else { LINE }]);
         text.push_str("\r\n");
     }
-    text.truncate(size - 2);
-    text.push_str("\r\n");
     Letter { bytes: text.into_bytes(), serial_at }
 }
 
@@ -85,19 +86,18 @@ fn words(random: &mut Random) -> String {
         "at", "en", "est", "com", "ly", "un", "st", "ar", "is",
     ];
     let mut line = String::new();
-    while line.len() < 70 {
+    while line.len() < LINE {
         for _ in 0..=random.below(3) {
             line.push_str(SYLLABLES[random.below(24)]);
         }
         line.push(' ');
     }
-    line.truncate(76);
     line
 }
 
 fn base64(random: &mut Random) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    (0..76).map(|_| char::from(ALPHABET[random.below(64)])).collect()
+    (0..LINE).map(|_| char::from(ALPHABET[random.below(64)])).collect()
 }
 
 /// Xorshift: the same messages in every run.
@@ -116,5 +116,24 @@ impl std::fmt::Display for Payload {
         let mut name = String::new();
         write!(name, "{}", self.to_possible_value().expect("it has a name").get_name())?;
         out.pad(&name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Payload, made};
+
+    #[test]
+    fn a_message_has_the_size_asked_for_and_whole_lines() {
+        for (payload, size) in
+            [(Payload::Text, 1_024), (Payload::Incompressible, 8_192), (Payload::Text, 8_193)]
+        {
+            let mut message = Vec::new();
+            made(payload, size)[7].write(42, &mut message);
+            assert_eq!(message.len(), size);
+            let text = String::from_utf8(message).expect("it is ASCII");
+            assert!(text.contains("Message-ID: <000000000042@client.test>\r\n"), "{text}");
+            assert!(!text.replace("\r\n", "").contains(['\r', '\n']) && text.ends_with("\r\n"), "{text}");
+        }
     }
 }

@@ -129,7 +129,7 @@ impl Turns {
 }
 
 fn mailbox(number: usize) -> String {
-    if number == 0 { "INBOX".to_owned() } else { format!("Box{number:02}") }
+    if number == 0 { "INBOX".to_owned() } else { format!("INBOX/Box{number:02}") }
 }
 
 /// Makes the mailboxes that will be appended to, and puts a first message into each inbox, which some servers make only
