@@ -190,5 +190,7 @@ sections! {
     mailstore: Mailstore {
         /// Size of a journal segment before the next is begun.
         segment_size: ByteSize = ByteSize(limits::SEGMENT_BYTES), restart;
+        /// How long expunged messages and deleted mailboxes are kept, out of sight.
+        retention: Duration = limits::RETENTION, restart;
     }
 }

@@ -35,6 +35,13 @@ impl Counters {
         Self { messages: 0, unseen: 0, deleted: 0, bytes: 0, ..self }
     }
 
+    /// Whether both count the same messages.
+    pub(crate) fn same_numbers(&self, other: &Self) -> bool {
+        let numbers =
+            |counters: &Self| (counters.messages, counters.unseen, counters.deleted, counters.bytes);
+        numbers(self) == numbers(other)
+    }
+
     /// Counts one message more.
     pub(crate) fn with(mut self, message: &Message) -> Self {
         self.messages += 1;

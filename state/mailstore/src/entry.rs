@@ -318,6 +318,9 @@ entries! {
     21 => TransferPlaced,
 }
 
+/// The kind of [`Removed`].
+pub(crate) const REMOVED: u16 = 18;
+
 /// The kinds whose records say only together what they say.
 pub(crate) const ENTANGLED: [u16; 3] = [8, 9, 16];
 

@@ -56,7 +56,7 @@ mod transfer;
 mod uid_set;
 mod writing;
 
-pub use check::Difference;
+pub use check::{CheckOptions, CheckReport, Difference, Finding, FindingKind, check_directory};
 pub use error::MailstoreError;
 pub use flags::{FlagChange, Flags, Keyword, SystemFlag};
 pub use id::{BodyId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};

@@ -137,6 +137,13 @@ fn messages(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Vec<Message>, Sto
     Ok(messages)
 }
 
+/// What the messages of a mailbox that are visible make together.
+pub(crate) fn counted(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Counters, StoreError> {
+    let messages = messages(view, mailbox)?;
+    let none = Counters::new(ModSeq::default());
+    Ok(messages.iter().fold(none, |counters, message| counters.with(message)))
+}
+
 /// What of large copies into a mailbox has no rows of its own yet.
 fn unplaced(view: &dyn ViewRead, mailbox: MailboxId) -> Result<Vec<(TransferId, UnplacedRow)>, StoreError> {
     let range = KeyRange::prefix(&rows::mailbox_key(mailbox));

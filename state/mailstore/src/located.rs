@@ -137,7 +137,7 @@ impl Inner {
     }
 
     /// The name of a mailbox, and when it was deleted if it was.
-    fn mailbox_path(
+    pub(crate) fn mailbox_path(
         &self,
         view: &dyn ViewRead,
         mailbox: MailboxId,

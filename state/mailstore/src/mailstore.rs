@@ -1,20 +1,22 @@
 //! The handle by which everyone uses the store.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
 use disk::Disk;
 use jiff::Timestamp;
 use journal::{
-    Class, FjallView, Journal, JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Sequencer,
-    SequencerError, SequencerHandle, SequencerSettings, View,
+    Class, Compaction, CompactionError, CompactionReport, CompactionSettings, Compactor, FjallView, Journal,
+    JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Sequencer, SequencerError, SequencerHandle,
+    SequencerSettings, View,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::bodies::Bodies;
+use crate::check;
 use crate::codec::decoded;
 use crate::command::{Command, Reply, TransferPlace};
 use crate::fresh::Fresh;
@@ -35,6 +37,9 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) bodies: Bodies,
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) local: LocalJournal,
+    /// Where a check makes its view; none for in memory.
+    pub(crate) scratch: Option<PathBuf>,
     pub(crate) account_mailboxes: Vec<AccountMailbox>,
     /// Turns of changes of several pieces.
     pub(crate) bulk: Arc<Semaphore>,
@@ -48,6 +53,7 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Running {
     purges: Option<PurgeWorker>,
+    compactor: Option<Compactor>,
     sequencer: Option<Sequencer<Sequenced>>,
 }
 
@@ -57,7 +63,8 @@ impl Mailstore {
         let bodies_dir = settings.dir.join("bodies");
         disk.create_dir(&bodies_dir)?;
         let view = view_open(&settings)?;
-        let journal = journal_open(&settings, &disk, &*view)?;
+        let local = journal_open(&settings, &disk, &*view)?;
+        let journal: Arc<dyn Journal> = Arc::new(local.clone());
         let shared = Arc::new(Shared::new(view.clone(), settings.snapshot_bytes_max));
         let sequencer = Sequencer::open(
             Sequenced::new(shared.clone(), Fresh::new()?),
@@ -71,11 +78,13 @@ impl Mailstore {
             shared,
             bodies,
             journal,
+            local,
+            scratch: check::scratch_dir(&settings),
             account_mailboxes: settings.account_mailboxes.clone(),
             bulk: Arc::new(Semaphore::new(limits::BULK_CHANGES_MAX)),
             purging: tokio::sync::Mutex::default(),
             handle: sequencer.handle(),
-            running: Mutex::new(Running { purges: None, sequencer: Some(sequencer) }),
+            running: Mutex::new(Running { sequencer: Some(sequencer), ..Running::default() }),
         };
         let store = Self { inner: Arc::new(inner) };
         store.tidy()?;
@@ -85,16 +94,34 @@ impl Mailstore {
 
     /// Starts what goes on by itself.
     fn start(&self, settings: &MailstoreSettings) -> Result<(), MailstoreError> {
-        if let Some(every) = settings.purge_interval.filter(|_| self.inner.handle.failure().is_none()) {
-            let purges = PurgeWorker::start(&self.inner, every, settings.retention)?;
-            self.inner.running.lock().purges = Some(purges);
+        if self.has_ended() {
+            return Ok(());
+        }
+        let mut running = self.inner.running.lock();
+        if let Some(every) = settings.purge_interval {
+            running.purges = Some(PurgeWorker::start(&self.inner, every, settings.retention)?);
+        }
+        if let Some(settings) = settings.compaction.clone() {
+            running.compactor = Some(self.compaction(settings).start()?);
         }
         Ok(())
     }
 
+    /// Compacts all segments of the journal that qualify now. Blocks. The owner's thread does so by itself
+    /// ([`MailstoreSettings::compaction`]).
+    pub fn compact(&self, settings: CompactionSettings) -> Result<CompactionReport, CompactionError> {
+        self.compaction(settings).run_once()
+    }
+
+    fn compaction(&self, settings: CompactionSettings) -> Compaction<Sequenced> {
+        let inner = &self.inner;
+        Compaction::new(inner.handle.clone(), inner.local.clone(), inner.shared.view.clone(), settings)
+    }
+
     /// Answers what waits and closes the journal. Later changes fail; files are let go with the last handle. Blocks.
     pub fn stop(&self) -> Result<(), MailstoreError> {
-        let Running { purges, sequencer } = std::mem::take(&mut *self.inner.running.lock());
+        let Running { purges, compactor, sequencer } = std::mem::take(&mut *self.inner.running.lock());
+        drop(compactor);
         let stopped = sequencer.map_or(Ok(()), |sequencer| Ok(sequencer.stop()?));
         // A purge under way has been refused its next step by now.
         drop(purges);
@@ -188,18 +215,16 @@ fn journal_open(
     settings: &MailstoreSettings,
     disk: &Arc<dyn Disk>,
     view: &dyn View,
-) -> Result<Arc<dyn Journal>, MailstoreError> {
-    let journal_settings = JournalSettings {
-        segment_bytes: settings.segment_bytes,
-        store: "mailstore",
-        ..JournalSettings::default()
-    };
+) -> Result<LocalJournal, MailstoreError> {
+    let MailstoreSettings { segment_bytes, reserve_bytes, space_low_bytes, .. } = *settings;
+    let journal_settings =
+        JournalSettings { segment_bytes, store: "mailstore", reserve_bytes, space_low_bytes };
     let dir: &Path = &settings.dir.join("journal");
     let journal = LocalJournal::open(disk.clone(), dir, journal_settings, view.applied_lsn())?;
     for damage in journal.damage() {
         tracing::error!(%damage, "the mail store's journal is damaged");
     }
-    Ok(Arc::new(journal))
+    Ok(journal)
 }
 
 /// Seconds since 1970.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use journal::CompactionSettings;
+
 use crate::SpecialUse;
 
 /// Where the view of the journal is kept.
@@ -43,6 +45,15 @@ pub struct MailstoreSettings {
     pub retention: Duration,
     /// How often those whose retention is over are purged; none for never.
     pub purge_interval: Option<Duration>,
+    /// How segments of the journal of which little is needed make room; none for only when [`Mailstore::compact`] is
+    /// called.
+    ///
+    /// [`Mailstore::compact`]: crate::Mailstore::compact
+    pub compaction: Option<CompactionSettings>,
+    /// Bytes of disk kept aside for what must go on when the disk is full; 0 for none.
+    pub reserve_bytes: u64,
+    /// Bytes of free disk below which what grows is refused.
+    pub space_low_bytes: u64,
 }
 
 impl MailstoreSettings {
@@ -51,9 +62,13 @@ impl MailstoreSettings {
         Self { dir: dir.into(), ..Self::default() }
     }
 
-    /// A store whose view is in memory; with a `disk::FaultDisk`, all of it is. It purges when it is told to.
+    /// A store whose view is in memory; with a `disk::FaultDisk`, all of it is. It purges and compacts when it is told to,
+    /// and reserves nothing.
     pub fn in_memory(dir: impl Into<PathBuf>) -> Self {
-        Self { view: ViewKind::Memory, purge_interval: None, ..Self::new(dir) }
+        let (purge_interval, compaction) = (None, None);
+        let (reserve_bytes, space_low_bytes) = (0, 0);
+        let usual = Self::new(dir);
+        Self { view: ViewKind::Memory, purge_interval, compaction, reserve_bytes, space_low_bytes, ..usual }
     }
 }
 
@@ -68,6 +83,9 @@ impl Default for MailstoreSettings {
             account_mailboxes: usual_mailboxes(),
             retention: limits::RETENTION,
             purge_interval: Some(limits::PURGE_INTERVAL),
+            compaction: Some(CompactionSettings::default()),
+            reserve_bytes: limits::RESERVE_BYTES,
+            space_low_bytes: limits::SPACE_LOW_BYTES,
         }
     }
 }

@@ -146,7 +146,7 @@ mod tests {
         }
 
         fn check(&self) {
-            assert_eq!(self.store.check().unwrap(), []);
+            assert_eq!(self.store.differences().unwrap(), []);
         }
     }
 

@@ -1,18 +1,23 @@
-//! Random histories against a model, with restarts and crashes in between: what was acknowledged is there, uids and
-//! modseqs only grow, and the view that was maintained is the one that the journal gives.
+//! Random histories against a model, with purges, compaction, restarts and crashes in between: what was acknowledged is
+//! there, what was taken away does not come back, uids and modseqs only grow, and the view that was maintained is the one
+//! that the rest of the journal gives.
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use disk::{Crash, Disk, FaultDisk, RealDisk};
+use journal::CompactionSettings;
 use mailstore::{
-    FlagChange, Flags, Keyword, MailboxId, Mailstore, MailstoreError, MailstoreSettings, SystemFlag, UidSet,
-    ViewKind,
+    CheckOptions, FlagChange, Flags, Keyword, MailboxId, Mailstore, MailstoreError, MailstoreSettings,
+    SystemFlag, UidSet, ViewKind,
 };
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use support::{alice, message, path, request, uid};
 
 /// Names that the history plays with.
@@ -29,6 +34,12 @@ enum Step {
     Delete(usize),
     Rename(usize, usize),
     Claim(usize),
+    AppendLarge(usize),
+    Subscribe(usize, bool),
+    /// What is out of sight goes for good.
+    Purge,
+    /// Segments of which less than this many tenths are needed.
+    Compact(u8),
     Reopen,
     Crash(u64),
 }
@@ -41,10 +52,14 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (name(), any::<u64>(), name()).prop_map(|(from, set, to)| Step::Copy(from, set, to)),
         2 => (name(), any::<u64>(), name()).prop_map(|(from, set, to)| Step::Move(from, set, to)),
         2 => (name(), any::<Option<u64>>()).prop_map(|(at, set)| Step::Expunge(at, set)),
-        2 => name().prop_map(Step::Create),
+        3 => name().prop_map(Step::Create),
         1 => name().prop_map(Step::Delete),
         1 => (name(), name()).prop_map(|(from, to)| Step::Rename(from, to)),
         1 => name().prop_map(Step::Claim),
+        1 => name().prop_map(Step::AppendLarge),
+        1 => (name(), any::<bool>()).prop_map(|(at, subscribed)| Step::Subscribe(at, subscribed)),
+        2 => Just(Step::Purge),
+        3 => prop_oneof![Just(5), Just(9), Just(11), Just(11)].prop_map(Step::Compact),
         1 => Just(Step::Reopen),
         1 => any::<u64>().prop_map(Step::Crash),
     ]
@@ -66,6 +81,7 @@ struct Model {
     /// Names, and the mailbox of each.
     names: BTreeMap<Name, Option<MailboxId>>,
     mail: BTreeMap<MailboxId, Mail>,
+    subscribed: BTreeSet<Name>,
     appended: u32,
 }
 
@@ -114,6 +130,18 @@ fn flags(bits: u8) -> Flags {
     Flags::new(system, keywords.map(|(_, text)| Keyword::parse(text).unwrap())).unwrap()
 }
 
+/// Subjects of messages that are in files of their own begin with it.
+const LARGE: &str = "large";
+
+/// The message with this subject.
+fn text(subject: &str) -> String {
+    let mut text = message(subject);
+    if subject.starts_with(LARGE) {
+        text.push_str(&"xxxxxxx\r\n".repeat(limits::BODY_MEMORY_BYTES_MAX / 8));
+    }
+    text
+}
+
 /// A store under test and its model.
 struct History {
     settings: MailstoreSettings,
@@ -121,6 +149,8 @@ struct History {
     fault: Option<FaultDisk>,
     store: Mailstore,
     model: Model,
+    /// Segments that are gone.
+    compacted: usize,
 }
 
 impl History {
@@ -130,12 +160,17 @@ impl History {
         let mut model = Model::default();
         model.names.insert(vec!["INBOX"], Some(inbox));
         model.mail.insert(inbox, Mail::default());
-        Self { settings, disk, fault, store, model }
+        model.subscribed.insert(vec!["INBOX"]);
+        Self { settings, disk, fault, store, model, compacted: 0 }
     }
 
     async fn step(&mut self, step: &Step) {
         match step {
-            Step::Append(at, bits) => self.append(*at, *bits).await,
+            Step::Append(at, bits) => self.append(*at, *bits, "s").await,
+            Step::AppendLarge(at) => self.append(*at, 0, LARGE).await,
+            Step::Subscribe(at, subscribed) => self.subscribe(*at, *subscribed).await,
+            Step::Purge => self.purge().await,
+            Step::Compact(tenths) => self.compact(*tenths),
             Step::Store(at, set, bits, how) => self.flag(*at, *set, *bits, *how).await,
             Step::Copy(from, set, to) => self.copy(*from, *set, *to).await,
             Step::Move(from, set, to) => self.move_messages(*from, *set, *to).await,
@@ -149,11 +184,11 @@ impl History {
         }
     }
 
-    async fn append(&mut self, at: usize, bits: u8) {
+    async fn append(&mut self, at: usize, bits: u8, prefix: &str) {
         let Some(mailbox) = self.model.mailbox(at) else { return };
         self.model.appended += 1;
-        let subject = format!("s{}", self.model.appended);
-        let appended = self.store.append(request(mailbox, &message(&subject), flags(bits))).await.unwrap();
+        let subject = format!("{prefix}{}", self.model.appended);
+        let appended = self.store.append(request(mailbox, &text(&subject), flags(bits))).await.unwrap();
         self.model.arrive(mailbox, vec![(flags(bits), subject)]);
         assert_eq!(appended.uid().number(), self.model.mail[&mailbox].uid_last);
     }
@@ -277,6 +312,45 @@ impl History {
         assert!(self.store.recent_claim(mailbox).unwrap().from == claim.until);
     }
 
+    async fn subscribe(&mut self, at: usize, subscribed: bool) {
+        let name = NAMES[at].to_vec();
+        match subscribed {
+            true => {
+                self.store.subscribe(&alice(), &path(&name)).await.unwrap();
+                self.model.subscribed.insert(name);
+            }
+            false => {
+                self.store.unsubscribe(&alice(), &path(&name)).await.unwrap();
+                self.model.subscribed.remove(&name);
+            }
+        }
+    }
+
+    /// Afterwards there is nothing besides what users see.
+    async fn purge(&mut self) {
+        self.store.purge(Duration::ZERO).await.unwrap();
+        let report = tokio::task::block_in_place(|| self.store.check(&CheckOptions::default())).unwrap();
+        assert!(report.is_sound(), "{report}");
+        let rows = || self.model.mail.values().flat_map(|mail| mail.rows.values());
+        let bodies: BTreeSet<_> = rows().map(|(_, subject)| subject).collect();
+        assert_eq!(report.messages, rows().count() as u64);
+        assert_eq!(report.mailboxes, self.model.mail.len() as u64);
+        assert_eq!(report.bodies, bodies.len() as u64);
+        let large = bodies.iter().filter(|subject| subject.starts_with(LARGE)).count();
+        let files = self.disk.list(&self.settings.dir.join("bodies")).unwrap();
+        assert_eq!(files.len(), large);
+    }
+
+    fn compact(&mut self, tenths: u8) {
+        let live_share_max = f64::from(tenths) / 10.0;
+        let settings = CompactionSettings { live_share_max, ..CompactionSettings::eager() };
+        let report = tokio::task::block_in_place(|| self.store.compact(settings)).unwrap();
+        assert!(report.stuck.is_empty(), "{report}");
+        self.compacted += report.compacted;
+        let differences = self.store.differences().unwrap();
+        assert!(differences.is_empty(), "{}", differences[0]);
+    }
+
     /// Stops the store and lets go of its files, which an empty one takes the place of.
     fn close(&mut self) {
         self.store.stop().unwrap();
@@ -320,6 +394,8 @@ impl History {
             .map(|(name, id)| (name.iter().map(|text| text.to_string()).collect(), *id))
             .collect();
         assert_eq!(listed, expected);
+        let subscriptions = self.store.subscriptions(&alice()).into_iter().collect::<BTreeSet<_>>();
+        assert_eq!(subscriptions, self.model.subscribed.iter().map(|name| path(name)).collect());
         for (mailbox, mail) in &mut self.model.mail {
             let snapshot = self.store.snapshot(*mailbox).await.unwrap();
             let rows: Vec<_> = snapshot.rows().map(|row| (row.uid.number(), row.flags.clone())).collect();
@@ -343,7 +419,7 @@ impl History {
             let snapshot = self.store.snapshot(*mailbox).await.unwrap();
             for (row, (_, subject)) in snapshot.rows().zip(mail.rows.values()) {
                 let body = self.store.body(row.body).await.unwrap().read_all().unwrap();
-                assert_eq!(body, message(subject).as_bytes());
+                assert!(body == text(subject).as_bytes(), "{subject}");
             }
         }
     }
@@ -351,45 +427,54 @@ impl History {
     async fn end(&mut self) {
         self.agrees().await;
         self.bodies_are_whole().await;
-        let differences = self.store.check().unwrap();
+        let differences = self.store.differences().unwrap();
         assert!(differences.is_empty(), "{}", differences[0]);
         self.reopen();
         self.agrees().await;
     }
 }
 
+/// A journal of many small segments.
+fn settings() -> MailstoreSettings {
+    MailstoreSettings { segment_bytes: 2 * 1024, ..support::settings() }
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_history_with_crashes_is_what_was_acknowledged(steps in prop::collection::vec(step(), 1..60)) {
+#[test]
+fn a_history_with_crashes_purges_and_compaction_is_what_was_acknowledged() {
+    let config = ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() };
+    let compacted = Cell::new(0);
+    let run = TestRunner::new(config).run(&prop::collection::vec(step(), 1..160), |steps| {
         runtime().block_on(async {
             let disk = FaultDisk::new();
-            let mut history = History::begin(support::settings(), Arc::new(disk.clone()), Some(disk)).await;
+            let mut history = History::begin(settings(), Arc::new(disk.clone()), Some(disk)).await;
             for step in &steps {
                 history.step(step).await;
                 history.agrees().await;
             }
             history.end().await;
+            compacted.set(compacted.get() + history.compacted);
         });
-    }
+        Ok(())
+    });
+    run.unwrap();
+    assert!(compacted.get() > 100, "compaction was put to the test: {} segments", compacted.get());
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_view_made_again_from_the_journal_is_the_one_that_was_maintained(
-        steps in prop::collection::vec(step(), 20..80),
+        steps in prop::collection::vec(step(), 20..60),
     ) {
         runtime().block_on(async {
             let dir = tempfile::tempdir().unwrap();
             let settings =
-                MailstoreSettings { dir: dir.path().join("m"), view: ViewKind::Disk, ..support::settings() };
+                MailstoreSettings { dir: dir.path().join("m"), view: ViewKind::Disk, ..settings() };
             let mut history = History::begin(settings, Arc::new(RealDisk), None).await;
             // Opening a view on disk is slow where syncs are; the end does it often enough.
             for step in steps.iter().filter(|step| !matches!(step, Step::Reopen | Step::Crash(_))) {

@@ -31,7 +31,7 @@ async fn a_new_account_has_its_mailboxes_and_is_subscribed_to_them() {
         [SpecialUse::Archive, SpecialUse::Drafts, SpecialUse::Junk, SpecialUse::Sent, SpecialUse::Trash];
     assert_eq!(uses, expected);
     assert!(entries.iter().all(|entry| entry.subscribed));
-    assert!(store.check().unwrap().is_empty());
+    assert!(store.differences().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -279,7 +279,7 @@ async fn snapshots_are_let_go_over_the_budget_and_come_back() {
         );
     }
     assert_eq!(store.snapshot(inbox).await.unwrap().len(), 3);
-    assert!(store.check().unwrap().is_empty());
+    assert!(store.differences().unwrap().is_empty());
 }
 
 /// Reads until the writers have gone; each snapshot is a whole state and none is older than the one before.
@@ -316,7 +316,7 @@ async fn readers_see_whole_states_while_mailboxes_come_and_go() {
     for task in writers.into_iter().chain(readers) {
         task.await.unwrap();
     }
-    assert!(store.check().unwrap().is_empty());
+    assert!(store.differences().unwrap().is_empty());
 }
 
 fn keyword(text: &str) -> Flags {

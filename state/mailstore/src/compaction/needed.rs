@@ -5,7 +5,7 @@ use journal::{KeyRange, Needed, Order, Stated, StoreError, ViewRead};
 use super::standing::row;
 use super::{Key, Standing, keys, standing};
 use crate::BodyId;
-use crate::entry::ENTANGLED;
+use crate::entry::{ENTANGLED, REMOVED};
 use crate::rows::{self, BodyRow};
 
 /// Things of one record that are looked up; of more, these stand for all.
@@ -15,7 +15,7 @@ const LOOKED_UP_MAX: usize = 16;
 pub(crate) fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed, StoreError> {
     let bytes = stated.record.bytes.len() as u64;
     if ENTANGLED.contains(&stated.record.kind) {
-        return Ok(Needed { state_bytes: bytes, data: stated.data.is_some() });
+        return Ok(Needed { state_bytes: bytes, data: stated.data.is_some(), is_removed: false });
     }
     let mut keys = keys(stated.record)?;
     if let Some(Key::Body(body, _)) = keys.first() {
@@ -28,7 +28,8 @@ pub(crate) fn needed(view: &dyn ViewRead, stated: &Stated<'_>) -> Result<Needed,
         looked_up += 1;
         live += u64::from(is_needed(view, key, stated)?);
     }
-    Ok(Needed { state_bytes: (bytes * live).checked_div(looked_up).unwrap_or(0), data: false })
+    let state_bytes = (bytes * live).checked_div(looked_up).unwrap_or(0);
+    Ok(Needed { state_bytes, data: false, is_removed: stated.record.kind == REMOVED })
 }
 
 /// Things that many records of a segment speak of and that are said again once.
@@ -51,5 +52,5 @@ fn body_needed(view: &dyn ViewRead, body: BodyId, stated: &Stated<'_>) -> Result
     });
     let live = here && referred.collect::<Result<Vec<_>, _>>()?.contains(&true);
     let state_bytes = if live { stated.record.bytes.len() as u64 } else { 0 };
-    Ok(Needed { state_bytes, data: live && stated.data.is_some() })
+    Ok(Needed { state_bytes, data: live && stated.data.is_some(), is_removed: false })
 }

@@ -157,6 +157,9 @@ impl Sequenced {
 }
 
 impl Store for Sequenced {
+    /// Many of them go into one record.
+    const KEYS_AT_ONCE: usize = 1_000;
+
     type Key = Key;
     type Command = Command;
     type Pending = Pending;

@@ -1,8 +1,6 @@
 //! Saying things again for compaction. Nothing here changes what readers see, nor a number that was given out.
 
-use std::ops::Range;
-
-use journal::{Lsn, Record, Restating, Staged, StoreError, ViewRead};
+use journal::{Record, Restating, Staged, StoreError, ViewRead};
 
 use crate::BodyId;
 use crate::codec::decoded;
@@ -28,7 +26,7 @@ impl Sequenced {
                 Again::Thing(Standing::Here(thing)) => here.things.push(*thing),
                 Again::Thing(Standing::Gone) if restating.held_before(key) => gone.keys.push(key.clone()),
                 Again::Thing(Standing::Gone | Standing::SaidElsewhere) => {}
-                Again::Thing(Standing::Needed(why)) => return Err(not_yet(staged.lsn_next(), why)),
+                Again::Thing(Standing::Needed(why)) => return Err(StoreError::NotYet(why)),
             }
         }
         for record in bodies {
@@ -45,15 +43,6 @@ impl Sequenced {
     }
 }
 
-/// Which records the segment holds.
-fn segment(_: &Restating<Key>) -> Range<Lsn> {
-    Lsn::ZERO..Lsn(u64::MAX)
-}
-
-fn not_yet(lsn: Lsn, why: &str) -> StoreError {
-    StoreError::Unfit { lsn, why: why.into() }
-}
-
 enum Again {
     /// The records of a body that is there.
     Body(Vec<Record>),
@@ -62,7 +51,7 @@ enum Again {
 
 fn again(view: &dyn ViewRead, key: &Key, restating: &Restating<Key>) -> Result<Again, StoreError> {
     let Key::Body(body, file) = key else {
-        return Ok(Again::Thing(standing(view, key, &segment(restating))?));
+        return Ok(Again::Thing(standing(view, key, &restating.segment)?));
     };
     let Some(row) = view.get(rows::BODIES, &rows::body_key(*body))? else {
         return Ok(Again::Thing(Standing::Gone));

@@ -91,7 +91,7 @@ impl Bench {
 
     /// The view is what the journal says, and what readers see is what the view says.
     pub fn check(&self) {
-        let differences = self.store.check().unwrap();
+        let differences = self.store.differences().unwrap();
         assert!(differences.is_empty(), "{}", differences[0]);
     }
 }

@@ -1,13 +1,14 @@
-//! Whether the view is what the journal says.
+//! Whether the view is what the journal says: the journal is replayed into a second view, and all rows are compared.
 
 use std::fmt;
 
 use bytes::Bytes;
-use journal::{Journal, KeyRange, Lsn, MemoryView, Order, Row, Table, View, ViewBatch, ViewRead};
+use journal::{Journal, KeyRange, Lsn, Order, Row, Table, View, ViewBatch, ViewRead};
 
+use super::Pace;
+use crate::MailstoreError;
 use crate::apply::Applier;
-use crate::rows::{self, TABLES};
-use crate::{BodyId, Mailstore, MailstoreError};
+use crate::rows::TABLES;
 
 /// A row that the view has and should not have, or the other way round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,30 +30,13 @@ impl fmt::Display for Difference {
     }
 }
 
-impl Mailstore {
-    /// Replays the whole journal and compares the outcome with the view as it is now. Blocks, and takes as long as
-    /// reading the journal does.
-    pub fn check(&self) -> Result<Vec<Difference>, MailstoreError> {
-        let maintained = self.inner.shared.view.snapshot();
-        let rebuilt = rebuilt(&*self.inner.journal, maintained.applied_lsn())?;
-        differences(&*maintained, &rebuilt)
-    }
-
-    /// How many messages share a body, expunged ones included; a large copy that is under way counts too.
-    pub fn body_references(&self, body: BodyId) -> Result<usize, MailstoreError> {
-        let mut references = 0;
-        for table in [rows::REFERENCES, rows::TRANSFER_REFERENCES] {
-            let range = KeyRange::prefix(&rows::body_key(body));
-            let rows = self.inner.shared.view.scan(table, range, Order::Forward)?;
-            references += rows.collect::<Result<Vec<_>, _>>()?.len();
-        }
-        Ok(references)
-    }
-}
-
-/// A view made of all records up to `last`, by the code that maintains the other one.
-fn rebuilt(journal: &dyn Journal, last: Lsn) -> Result<MemoryView, MailstoreError> {
-    let view = MemoryView::new(&TABLES);
+/// Makes a view of all records up to `last`, by the code that maintains the other one.
+pub(super) fn rebuild(
+    journal: &dyn Journal,
+    view: &dyn View,
+    last: Lsn,
+    pace: &Pace,
+) -> Result<(), MailstoreError> {
     let mut applier = Applier::default();
     for frame in journal.read(Lsn::FIRST)? {
         let frame = frame?;
@@ -62,10 +46,11 @@ fn rebuilt(journal: &dyn Journal, last: Lsn) -> Result<MemoryView, MailstoreErro
         let mut batch = ViewBatch::new();
         for stored in &frame.records {
             applier.apply(&stored.record, &stored.place, &mut batch)?;
+            pace.read(stored.record.bytes.len());
         }
         view.apply(Lsn(frame.lsn_next().0 - 1), batch)?;
     }
-    Ok(view)
+    Ok(())
 }
 
 /// All rows in which two views differ.
