@@ -75,15 +75,16 @@ impl Content {
         self.fault.get_or_insert(fault);
     }
 
-    /// Counts `piece` and passes it on to `out`, unless the content is refused anyway.
+    /// Counts `piece` and passes it on to `out`, unless the content is refused anyway. What is found first is what
+    /// comes first, however the content was cut into pieces.
     fn take(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let room = if self.bytes_max > 0 { self.bytes_max.saturating_sub(self.bytes) } else { u64::MAX };
         self.bytes += piece.len() as u64;
         self.eight_bit |= !piece.is_ascii();
-        if memchr(0, piece).is_some() {
-            self.found(ContentFault::Nul);
-        }
-        if self.bytes_max > 0 && self.bytes > self.bytes_max {
-            self.found(ContentFault::TooBig);
+        match memchr(0, piece) {
+            Some(at) if at as u64 <= room => self.found(ContentFault::Nul),
+            _ if piece.len() as u64 > room => self.found(ContentFault::TooBig),
+            _ => {}
         }
         if self.fault.is_none() {
             out.extend_from_slice(piece);
@@ -196,26 +197,27 @@ impl ChunkDecoder {
     /// Checks `piece` and appends it to `out`.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         let mut rest = piece;
-        while let Some(&first) = rest.first() {
-            if std::mem::take(&mut self.after_cr) {
-                match first {
-                    b'\n' => rest = &rest[1..],
-                    _ => self.content.found(ContentFault::BareCr),
-                }
-            }
-            rest = self.line(rest);
+        while !rest.is_empty() {
+            let end = memchr2(b'\r', b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at(end);
+            self.line(line, out);
+            rest = after;
         }
-        self.content.take(piece, out);
     }
 
-    /// Passes over text up to and including the next CR or LF.
-    fn line<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
-        let Some(end) = memchr2(b'\r', b'\n', rest) else { return &[] };
-        match rest[end] {
-            b'\r' => self.after_cr = true,
-            _ => self.content.found(ContentFault::BareLf),
+    /// Takes bytes of which the last one alone may be a CR or LF.
+    fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let after_cr = std::mem::take(&mut self.after_cr);
+        let is_line_end = after_cr && line == b"\n";
+        if after_cr && !is_line_end {
+            self.content.found(ContentFault::BareCr);
         }
-        &rest[end + 1..]
+        self.content.take(line, out);
+        match line.last() {
+            Some(b'\r') => self.after_cr = true,
+            Some(b'\n') if !is_line_end => self.content.found(ContentFault::BareLf),
+            _ => {}
+        }
     }
 
     /// The last chunk is in: a CR that still waits for its LF waits in vain.
@@ -243,6 +245,31 @@ mod tests {
             }
         }
         (out, decoder, None)
+    }
+
+    /// The fault of content that comes in chunks of `step` bytes.
+    fn chunk_fault(content: &[u8], step: usize) -> Option<ContentFault> {
+        let (mut decoder, mut out) = (ChunkDecoder::new(8), vec![]);
+        content.chunks(step).for_each(|piece| decoder.push(piece, &mut out));
+        decoder.finish();
+        decoder.content().fault()
+    }
+
+    #[test]
+    fn the_fault_that_comes_first_is_told_however_chunks_are_cut() {
+        let cases: [(&[u8], ContentFault); 6] = [
+            (b"a\0b\nc", ContentFault::Nul),
+            (b"a\n\0", ContentFault::BareLf),
+            (b"a\rb\0", ContentFault::BareCr),
+            (b"123456789\0", ContentFault::TooBig),
+            (b"12345678\0", ContentFault::Nul),
+            (b"1234567\r\n", ContentFault::TooBig),
+        ];
+        for (content, first) in cases {
+            for step in 1..=content.len() {
+                assert_eq!(chunk_fault(content, step), Some(first), "{} by {step}", content.escape_ascii());
+            }
+        }
     }
 
     fn fault(wire: &[u8]) -> Option<ContentFault> {
