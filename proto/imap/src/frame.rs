@@ -339,15 +339,20 @@ impl Framer {
         };
         let line = input.split_to(end + 1);
         self.state = match literal_header(trim_line_end(&line)) {
-            Some((digits, true)) => State::Skipping { left: decimal(digits).unwrap_or(u64::MAX) },
+            // Of a longer number the first digits may be gone already.
+            Some((digits, true)) if digits.len() <= LITERAL_DIGITS_MAX => {
+                State::Skipping { left: decimal(digits).unwrap_or(u64::MAX) }
+            }
             _ => State::Text,
         };
         true
     }
 }
 
-/// Bytes of `{9223372036854775807+}` and its CR.
-const LITERAL_HEADER_BYTES_MAX: usize = 23;
+/// Digits of the greatest literal, 9223372036854775807.
+const LITERAL_DIGITS_MAX: usize = 19;
+/// Bytes of its header, `{9223372036854775807+}`, and its CR.
+const LITERAL_HEADER_BYTES_MAX: usize = LITERAL_DIGITS_MAX + 4;
 
 /// Bytes of a tag that is given back.
 const TAG_BYTES_MAX: usize = 255;

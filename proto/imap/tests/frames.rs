@@ -157,6 +157,14 @@ fn a_number_beyond_63_bits_is_no_literal() {
 }
 
 #[test]
+fn a_number_of_many_digits_in_a_skipped_line_is_no_literal_however_it_is_cut() {
+    let bytes = b"a {0+}\r\nx {000000000000000000000000000005+}\r\nb NOOP\r\n";
+    let refused = [Seen::Literal(0, true), line("b NOOP")];
+    assert_eq!(whole(bytes, LiteralDecision::Refuse), refused);
+    assert_eq!(frames(bytes, &[1], FrameLimits::default(), LiteralDecision::Refuse), refused);
+}
+
+#[test]
 fn raw_lines_have_no_literals() {
     let mut framer = Framer::new(FrameLimits::default());
     let mut input = BytesMut::from(&b"dGVzdA=={3}\r\nDO"[..]);
