@@ -9,6 +9,8 @@ use jiff::Timestamp;
 const VALUE_CHARS_MAX: usize = 2_000;
 /// Characters after which a line is folded at the next blank (RFC 5322 2.1.1 asks for 78, demands 998).
 const LINE_CHARS: usize = 76;
+/// Octets of a word on one line; the name of the field fits beside it.
+const WORD_OCTETS_MAX: usize = 900;
 
 /// Writes `Name: value`, folded, with what could end the field or is not printable replaced. Characters beyond ASCII stay
 /// where `utf8` allows them.
@@ -21,13 +23,23 @@ pub(crate) fn field(out: &mut String, name: &str, value: &str, utf8: bool) {
             column = 0;
         }
         out.push(' ');
-        word.chars().collect::<Vec<_>>().chunks(900).enumerate().for_each(|(index, chunk)| {
-            out.push_str(if index > 0 { "\r\n " } else { "" });
-            out.extend(chunk);
-        });
+        word_push(out, word);
         column += word.len() + 1;
     }
     out.push_str("\r\n");
+}
+
+/// A word, cut where no line could hold it: the limit is in octets.
+fn word_push(out: &mut String, word: &str) {
+    let mut octets = 0;
+    for c in word.chars() {
+        octets += c.len_utf8();
+        if octets > WORD_OCTETS_MAX {
+            out.push_str("\r\n ");
+            octets = c.len_utf8();
+        }
+        out.push(c);
+    }
 }
 
 /// A value with every character that has no place in a field replaced by `?`, blanks by blanks.
@@ -75,6 +87,13 @@ mod tests {
         let folded = written(&format!("{} {}", "word ".repeat(40), "x".repeat(1_500)), false);
         assert!(folded.lines().all(|line| line.len() < 998));
         assert!(folded.lines().skip(1).all(|line| line.starts_with(' ')));
+    }
+
+    #[test]
+    fn a_line_is_counted_in_octets() {
+        let folded = written(&"ü".repeat(1_500), true);
+        assert!(folded.lines().all(|line| line.len() < 998));
+        assert_eq!(folded.matches('ü').count(), 1_500);
     }
 
     #[test]
