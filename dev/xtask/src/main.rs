@@ -1,11 +1,12 @@
-//! The house rules, as checks: `cargo xtask arch`, `cargo xtask tidy`, `cargo xtask rfc`; and `cargo xtask deb`, the
-//! Debian package.
+//! The house rules, as checks: `cargo xtask arch`, `cargo xtask tidy`, `cargo xtask rfc`; `cargo xtask
+//! fuzz`; and `cargo xtask deb`, the Debian package.
 //!
 //! Each check prints every breach it finds, one a line with its place, and exits with 1 if there was one.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod arch;
 mod deb;
+mod fuzz;
 mod rfc;
 mod source;
 mod tidy;
@@ -14,7 +15,7 @@ use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The house rules of the repository, as checks, and its package.
+/// The house rules of the repository, as checks, the fuzz targets, and the package.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Task {
@@ -24,16 +25,22 @@ enum Task {
     Tidy,
     /// Only the citations: every RFC that code cites is listed in RFCS.tsv.
     Rfc,
+    /// Fuzz every wire, the MIME scanner and the formats on disk, two targets at a time.
+    Fuzz(fuzz::FuzzArgs),
     /// Makes a Debian package of a binary that is built already, and prints its path.
     Deb(deb::DebArgs),
 }
 
 fn main() -> ExitCode {
+    if let Some(status) = fuzz::as_wrapper() {
+        return if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let root = workspace_root();
     let breaches = match Task::parse() {
         Task::Arch => arch::breaches(&root),
         Task::Tidy => [tidy::breaches(&root), rfc::breaches(&root)].concat(),
         Task::Rfc => rfc::breaches(&root),
+        Task::Fuzz(args) => fuzz::failures(&root, &args),
         Task::Deb(args) => return package(&root, &args),
     };
     for breach in &breaches {
@@ -43,7 +50,7 @@ fn main() -> ExitCode {
         println!("ok");
         return ExitCode::SUCCESS;
     }
-    eprintln!("{} breaches of the house rules", breaches.len());
+    eprintln!("{} found", breaches.len());
     ExitCode::FAILURE
 }
 
