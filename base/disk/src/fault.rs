@@ -84,6 +84,8 @@ enum Harm {
     FailsClean(io::ErrorKind),
     /// The disk is full from then on.
     Full,
+    /// It is the last: a write is half done, and nothing after it is done at all.
+    Dies,
 }
 
 impl FaultDisk {
@@ -100,6 +102,12 @@ impl FaultDisk {
     /// The same, but a write that fails has written nothing.
     pub fn fail_nth_clean(&self, n: u64, kind: io::ErrorKind) {
         self.failing_set(n, Harm::FailsClean(kind));
+    }
+
+    /// The `n`-th operation from now (1 is the next) is the last: a write is half done, and all after it fail and do
+    /// nothing.
+    pub fn die_at(&self, n: u64) {
+        self.failing_set(n, Harm::Dies);
     }
 
     /// From the `n`-th operation from now (1 is the next) on the disk has no room but what is given back.
@@ -183,6 +191,7 @@ impl State {
         let kind = match harm {
             Harm::Fails(kind) | Harm::FailsClean(kind) if self.operations == at => kind,
             Harm::FailsForEver(kind) if self.operations >= at => kind,
+            Harm::Dies if self.operations >= at => io::ErrorKind::Other,
             Harm::Full if self.operations == at => {
                 self.capacity = Some(self.used_bytes());
                 return Ok(());
@@ -190,6 +199,15 @@ impl State {
             _ => return Ok(()),
         };
         Err(io::Error::new(kind, "injected fault"))
+    }
+
+    /// Whether a write that has just failed has done half of its work.
+    fn is_half_done(&self) -> bool {
+        match self.failing {
+            Some(Failing { harm: Harm::FailsClean(_), .. }) => false,
+            Some(Failing { harm: Harm::Dies, at }) => self.operations == at,
+            _ => true,
+        }
     }
 
     fn used_bytes(&self) -> u64 {
@@ -478,8 +496,7 @@ impl FaultFile {
             return Err(dead());
         }
         if let Err(error) = state.operation() {
-            let is_clean = matches!(state.failing, Some(Failing { harm: Harm::FailsClean(_), .. }));
-            let partial = partial.filter(|_| !is_clean);
+            let partial = partial.filter(|_| state.is_half_done());
             partial.into_iter().for_each(|partial| state.nodes[self.node].change(partial));
             return Err(error);
         }

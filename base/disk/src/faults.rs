@@ -40,9 +40,9 @@ pub enum Mishap {
     NoSpace,
     /// A write does half of its work and fails; later the process dies.
     ShortWrite,
-    /// The operation fails, and the power with it: whatever was not synced is lost.
+    /// The operation fails and does nothing; later the power fails, and whatever was not synced is lost.
     LostWrites,
-    /// The operation fails, and the power with it: what was not synced is there in part, in any order.
+    /// The operation is the last before the power fails: what was not synced is there in part, in any order.
     Torn,
 }
 
@@ -55,7 +55,8 @@ impl Mishap {
         match self {
             Self::Fails | Self::LostWrites => disk.fail_nth_clean(n, io::ErrorKind::Other),
             Self::NoSpace => disk.full_from(n),
-            Self::ShortWrite | Self::Torn => disk.fail_nth(n, io::ErrorKind::Other),
+            Self::ShortWrite => disk.fail_nth(n, io::ErrorKind::Other),
+            Self::Torn => disk.die_at(n),
         }
     }
 

@@ -334,7 +334,7 @@ fn step() -> impl Strategy<Value = Step> {
         20 => command.prop_map(Step::Do),
         3 => Just(Step::Compact),
         1 => any::<usize>().prop_map(Step::Die),
-        1 => (1u64..60, any::<u64>()).prop_map(|(n, seed)| Step::FailAt(n, seed)),
+        1 => (1u64..300, any::<u64>()).prop_map(|(n, seed)| Step::FailAt(n, seed)),
         1 => Just(Step::Rebuild),
     ]
 }
@@ -386,7 +386,7 @@ proptest! {
                     opened = open_with(&disk, view, settings(600)).unwrap();
                 }
                 Step::FailAt(n, seed) => {
-                    disk.fail_nth(n, std::io::ErrorKind::Other);
+                    disk.die_at(n);
                     let _ = opened.compaction().run_once();
                     disk.heal();
                     let view = opened.view.crash(seed as usize);
