@@ -1,8 +1,10 @@
 //! Certificates and keys as files.
 
 use crate::NetError;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use std::fmt::Display;
 use std::fs;
@@ -20,18 +22,45 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
+/// What a certificate is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Its SubjectPublicKeyInfo.
+    pub der: Vec<u8>,
+    /// Whether the certificate is valid for the name that was asked for.
+    pub is_for_name: bool,
+}
+
 impl CertificateFiles {
     /// Reads both and checks that they belong together.
     pub(crate) fn load(&self) -> Result<Arc<CertifiedKey>, NetError> {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&self.chain)
+        let chain = self.chain()?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| unusable(&self.key, error))?;
+        let certified = CertifiedKey::from_der(chain, key, &crate::tls::provider());
+        certified.map(Arc::new).map_err(|error| unusable(&self.key, error))
+    }
+
+    /// The certificate's public key, and whether the certificate is valid for the host `name`. The key file is not read.
+    ///
+    /// # Errors
+    /// [`NetError::Certificate`] when the file is unusable.
+    pub fn public_key(&self, name: &str) -> Result<PublicKey, NetError> {
+        let chain = self.chain()?;
+        let parsed = ParsedCertificate::try_from(&chain[0]).map_err(|error| unusable(&self.chain, error))?;
+        let name = ServerName::try_from(name).map_err(|error| unusable(&self.chain, error))?;
+        let is_for_name = verify_server_name(&parsed, &name).is_ok();
+        Ok(PublicKey { der: parsed.subject_public_key_info().to_vec(), is_for_name })
+    }
+
+    /// The certificates of the chain file: at least one.
+    fn chain(&self) -> Result<Vec<CertificateDer<'static>>, NetError> {
+        let chain: Vec<_> = CertificateDer::pem_file_iter(&self.chain)
             .and_then(Iterator::collect)
             .map_err(|error| unusable(&self.chain, error))?;
         if chain.is_empty() {
             return Err(unusable(&self.chain, "no certificate in it"));
         }
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| unusable(&self.key, error))?;
-        let certified = CertifiedKey::from_der(chain, key, &crate::tls::provider());
-        certified.map(Arc::new).map_err(|error| unusable(&self.key, error))
+        Ok(chain)
     }
 
     /// The self-signed certificate kept in `dir`, made there first where there is none.
@@ -84,9 +113,7 @@ fn write(path: &Path, mode: u32, text: &str) -> Result<(), NetError> {
 /// Whether the certificate is valid for `name` (RFC 6125, wildcards included).
 pub(crate) fn is_for(certified: &CertifiedKey, name: &ServerName<'_>) -> bool {
     let Some(certificate) = certified.cert.first() else { return false };
-    rustls::server::ParsedCertificate::try_from(certificate)
-        .and_then(|parsed| rustls::client::verify_server_name(&parsed, name))
-        .is_ok()
+    ParsedCertificate::try_from(certificate).and_then(|parsed| verify_server_name(&parsed, name)).is_ok()
 }
 
 pub(crate) fn unusable(path: &Path, reason: impl Display) -> NetError {

@@ -30,7 +30,7 @@ mod wire;
 
 pub use accept::{Listener, ListenerSettings};
 pub use address_limit::{ConnectionLimits, Permit};
-pub use certificate::CertificateFiles;
+pub use certificate::{CertificateFiles, PublicKey};
 pub use client::{ClientTls, connect_tcp};
 pub use connection::{Connection, Peer, RoleName, TlsInfo};
 pub use error::NetError;

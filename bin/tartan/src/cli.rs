@@ -1,6 +1,7 @@
 //! The command line: every command, argument and flag with its help.
 
 use clap::{Args, Parser, Subcommand};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Where the configuration is looked for when neither `--config` nor `TARTAN_CONFIG` names a file.
@@ -49,6 +50,11 @@ pub enum Command {
     /// Check a configuration file, or print the reference of its options
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the DNS records that the host and its domains need, as a zone file, and check those that can be seen
+    ///
+    /// What is needed follows from the configuration: only what listens for others is published. Without
+    /// a domain, it prints those of all domains. Exit status 1: a record is missing, differs or cannot be seen.
+    Dns(DnsArgs),
     /// List, add and delete the domains that mail is taken for
     #[command(subcommand)]
     Domain(DomainCommand),
@@ -87,6 +93,28 @@ pub struct TrialArgs {
     /// The mail domain of a new trial [default: trial.test]
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DnsArgs {
+    /// Such as example.org [default: every domain of the system]
+    #[arg(value_name = "DOMAIN")]
+    pub domains: Vec<String>,
+    /// Print the records and look for none
+    #[arg(long, conflicts_with = "server")]
+    pub no_check: bool,
+    /// The name server to ask [default: relay.resolvers, else the host's]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = name_server)]
+    pub server: Option<SocketAddr>,
+    /// A public address of the host, where it is not the host's own (network address translation); may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Vec<IpAddr>,
+}
+
+/// An address, with a port where that is not 53.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse().or_else(|_| text.parse().map(|address: IpAddr| (address, 53).into()));
+    with_port.map_err(|_| "write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@
 
 mod cli;
 mod command;
+mod dns;
 mod error;
 mod notify;
 mod password;
@@ -57,6 +58,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
 
 async fn run_async(command: Command, config: &std::path::Path, printer: &Printer) -> Result<(), CliError> {
     match command {
+        Command::Dns(args) => dns::run(&args, config, printer).await,
         Command::Trial(args) => trial::run(&args, printer).await,
         other => command::run(other, config, printer).await,
     }

@@ -49,6 +49,32 @@ impl ResolverError {
     }
 }
 
+/// The resolver that the relay uses, for others that must see DNS as it does.
+///
+/// # Errors
+/// When the host's own configuration is asked for and cannot be read.
+pub fn resolver(settings: &ResolverSettings) -> Result<TokioResolver, ResolverError> {
+    build(settings).map_err(|error| ResolverError(error.to_string()))
+}
+
+fn build(settings: &ResolverSettings) -> Result<TokioResolver, NetError> {
+    let mut builder = match settings.servers.is_empty() {
+        true => Resolver::builder_tokio()?,
+        false => {
+            let config = ResolverConfig::from_name_servers(name_servers(&settings.servers));
+            Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    let options = builder.options_mut();
+    options.timeout = settings.answer_time_max;
+    options.attempts = settings.retries;
+    options.ip_strategy = ip_strategy(settings.ipv6);
+    if !settings.servers.is_empty() {
+        options.use_hosts_file = ResolveHosts::Never;
+    }
+    builder.build()
+}
+
 /// Looks up mail exchangers.
 #[derive(Clone)]
 pub(crate) struct Dns {
@@ -57,24 +83,7 @@ pub(crate) struct Dns {
 
 impl Dns {
     pub(crate) fn new(settings: &ResolverSettings) -> Result<Self, ResolverError> {
-        let build = || -> Result<TokioResolver, NetError> {
-            let mut builder = match settings.servers.is_empty() {
-                true => Resolver::builder_tokio()?,
-                false => {
-                    let config = ResolverConfig::from_name_servers(name_servers(&settings.servers));
-                    Resolver::builder_with_config(config, TokioRuntimeProvider::default())
-                }
-            };
-            let options = builder.options_mut();
-            options.timeout = settings.answer_time_max;
-            options.attempts = settings.retries;
-            options.ip_strategy = ip_strategy(settings.ipv6);
-            if !settings.servers.is_empty() {
-                options.use_hosts_file = ResolveHosts::Never;
-            }
-            builder.build()
-        };
-        build().map(|resolver| Self { resolver }).map_err(|error| ResolverError(error.to_string()))
+        resolver(settings).map(|resolver| Self { resolver })
     }
 
     /// The hosts to try for `domain`, in order. `ours` are the names of this system: from the first of

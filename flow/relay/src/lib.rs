@@ -28,7 +28,7 @@ mod settings;
 mod transmit;
 
 pub use destination::Destination;
-pub use dns::{ResolverError, ResolverSettings};
+pub use dns::{ResolverError, ResolverSettings, resolver};
 pub use failure::Failure;
 pub use link::RelayTimes;
 pub use relay::Relay;

@@ -14,6 +14,7 @@ use crate::cli::Command;
 use crate::error::CliError;
 use crate::paths::{config_load, system_load};
 use crate::print::Printer;
+use ::address::Domain;
 use ::config::ConfigErrors;
 use owner::{Needs, Owner};
 use std::path::Path;
@@ -28,6 +29,14 @@ pub async fn run(command: Command, file: &Path, printer: &Printer) -> Result<(),
     let done = dispatch(command, &default_domain, &owner, printer).await;
     owner.close();
     done
+}
+
+/// The domains of the system that runs, or of the stopped one.
+pub async fn domains(file: &Path) -> Result<Vec<Domain>, CliError> {
+    let owner = Owner::reach(&config_load(file)?, Needs::Directory).await?;
+    let entries = owner.client().domain_list().await.map_err(owner::refused);
+    owner.close();
+    Ok(entries?.into_iter().map(|entry| entry.domain).collect())
 }
 
 /// A mistake in the file is no reason not to talk to the system that runs by what the file was.
@@ -61,7 +70,7 @@ async fn dispatch(
         Command::Trace { message } => spool::trace(&message, client, printer).await,
         Command::Status => owner::status(client, printer).await,
         Command::Reload => owner::reload(client, printer).await,
-        Command::Serve | Command::Trial(_) | Command::Roles | Command::Config(_) => {
+        Command::Serve | Command::Trial(_) | Command::Roles | Command::Config(_) | Command::Dns(_) => {
             Err(CliError::Usage("this command is not about a running system".to_owned()))
         }
     }

@@ -24,6 +24,7 @@ use supervise::Tasks;
 use telemetry::{LogFormat, LogHandle, LogSettings, Readiness};
 
 pub use activation::Activation;
+pub use settings::resolver as resolver_settings;
 pub use stores::{directory_open, mail_open, spool_open};
 
 /// `tartan serve`: runs the system until it is told to stop.
@@ -156,6 +157,6 @@ pub fn certificate_in(directory: &Path) -> CertificateFiles {
 }
 
 /// Whether the process runs `role`.
-fn has(config: &Config, role: Role) -> bool {
+pub fn has(config: &Config, role: Role) -> bool {
     config.system.roles.contains(&role)
 }

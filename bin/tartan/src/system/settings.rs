@@ -115,6 +115,11 @@ fn smart_host(host: &HostPort, port: u16) -> SmartHost {
     SmartHost { host: host.host.clone(), port: host.port.unwrap_or(port) }
 }
 
+/// How names are looked up.
+pub fn resolver(config: &Config) -> ResolverSettings {
+    ResolverSettings { servers: config.relay.resolvers.clone(), ..ResolverSettings::default() }
+}
+
 pub fn relay(config: &Config) -> RelaySettings {
     let usual = RelaySettings::default();
     RelaySettings {
@@ -127,7 +132,7 @@ pub fn relay(config: &Config) -> RelaySettings {
             LmtpEndpoint::Address(address) => Endpoint::Tcp(address),
         },
         smtp_port: config.relay.port,
-        resolver: ResolverSettings { servers: config.relay.resolvers.clone(), ..usual.resolver },
+        resolver: resolver(config),
         times: RelayTimes { connect: config.relay.connect_time, ..usual.times },
         workers_max: count(config.relay.deliveries),
         per_destination_max: count(config.relay.connections_per_destination),
