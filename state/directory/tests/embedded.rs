@@ -103,7 +103,7 @@ async fn a_change_is_answered_only_if_it_is_there_after_a_crash() {
         let directory = open(&disk);
         directory.domain_add("example.com".parse().unwrap()).await.unwrap();
         let before = fault.operations();
-        fault.fail_nth(nth, ErrorKind::StorageFull);
+        fault.fail_nth(nth, ErrorKind::Other);
         let answer = directory.account_add(account("joe@example.com"), None, true).await;
         let untouched = fault.operations() - before < nth;
         fault.heal();

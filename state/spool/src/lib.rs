@@ -11,6 +11,7 @@
 mod accept;
 mod audit;
 mod bodies;
+mod check;
 mod claim;
 mod codec;
 mod compaction;
@@ -30,9 +31,11 @@ mod settings;
 mod shown;
 mod spool;
 mod store;
+mod upkeep;
 
 pub use accept::Accepted;
 pub use audit::{AuditEvent, AuditNote, TraceEvent};
+pub use check::{CheckReport, Finding, FindingKind};
 pub use due::{Due, DueRecipient};
 pub use error::SpoolError;
 pub use outcome::{Attempt, Completed, Delivery, Diagnostic, Outcome};

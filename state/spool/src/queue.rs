@@ -67,10 +67,15 @@ impl Queue {
         for (queue_id, entry) in changes {
             lanes.replace(queue_id, entry);
         }
-        metrics::gauge!("tartan_spool_messages").set(lanes.entries.len() as f64);
-        metrics::gauge!("tartan_spool_held").set(lanes.held as f64);
         drop(lanes);
         self.wake.notify_one();
+    }
+
+    /// Puts what there is into metrics.
+    pub fn measure(&self) {
+        let lanes = self.lanes.lock();
+        metrics::gauge!("tartan_spool_messages").set(lanes.entries.len() as f64);
+        metrics::gauge!("tartan_spool_held").set(lanes.held as f64);
     }
 
     /// Claims up to `max` groups that are due.

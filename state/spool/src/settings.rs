@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use journal::JournalSettings;
+use journal::{CompactionSettings, JournalSettings};
 
 /// How the spool works.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct SpoolSettings {
     pub strikes_max: u32,
     /// How long the audit of a message is kept after the last note on it, once the message is gone.
     pub audit_retention: Duration,
+    /// How the journal is compacted by itself, and the audit forgotten; none: only when asked.
+    pub compaction: Option<CompactionSettings>,
     /// The journal's settings.
     pub journal: JournalSettings,
 }
@@ -40,6 +42,7 @@ impl Default for SpoolSettings {
             expire_after: Duration::from_secs(5 * 24 * 60 * MINUTE),
             strikes_max: 3,
             audit_retention: Duration::from_secs(30 * 24 * 60 * MINUTE),
+            compaction: None,
             journal: JournalSettings::default(),
         }
     }

@@ -1,14 +1,14 @@
 //! The handle by which all others use the queue.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use disk::{Body, BodyFile, Disk};
 use jiff::Timestamp;
 use journal::{
-    FjallView, Journal, JournalError, KeyRange, LocalJournal, Order, Room, Sequencer, SequencerError,
-    SequencerHandle, SequencerSettings, View,
+    Compaction, CompactionError, CompactionReport, CompactionSettings, FjallView, Journal, JournalError,
+    KeyRange, LocalJournal, Order, Room, Sequencer, SequencerError, SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::Mutex;
 
@@ -35,6 +35,7 @@ use crate::store::{
     AUDIT, Adjust, Command, Completion, MESSAGE_ID_OF, MESSAGE_IDS, Reply, SpoolStore, TABLES,
     audit_key_parse, message_id_key,
 };
+use crate::upkeep::Upkeep;
 
 /// Times that a body is looked for.
 const BODY_MOVES_MAX: usize = 3;
@@ -49,9 +50,13 @@ struct Inner {
     settings: SpoolSettings,
     queue: Arc<Queue>,
     store: SequencerHandle<SpoolStore>,
+    /// Ends before the sequencer does.
+    upkeep: Mutex<Option<Upkeep>>,
     sequencer: Mutex<Option<Sequencer<SpoolStore>>>,
-    journal: Arc<dyn Journal>,
+    journal: LocalJournal,
     view: Arc<dyn View>,
+    /// Where a check makes its view; none for in memory.
+    scratch: Option<PathBuf>,
     bodies: BodyDir,
     marks: Marks,
     /// The last queue id given out.
@@ -63,18 +68,20 @@ impl Spool {
     pub fn open(settings: SpoolSettings, disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
         disk.create_dir(&settings.dir).map_err(dir_error)?;
         let view = FjallView::open(&settings.dir.join("view"), &TABLES)?;
-        Self::open_on(settings, disk, Arc::new(view))
+        let scratch = Some(settings.dir.join("view.check"));
+        Self::open_on(settings, disk, Arc::new(view), scratch)
     }
 
     /// The same with a view in memory, made from the whole journal; for tests on a disk that is not real.
     pub fn open_in_memory(settings: SpoolSettings, disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
-        Self::open_on(settings, disk, Arc::new(journal::MemoryView::new(&TABLES)))
+        Self::open_on(settings, disk, Arc::new(journal::MemoryView::new(&TABLES)), None)
     }
 
     fn open_on(
         settings: SpoolSettings,
         disk: Arc<dyn Disk>,
         view: Arc<dyn View>,
+        scratch: Option<PathBuf>,
     ) -> Result<Self, SpoolError> {
         let bodies = BodyDir { disk: disk.clone(), dir: settings.dir.join("bodies") };
         disk.create_dir(&bodies.dir).map_err(dir_error)?;
@@ -85,14 +92,17 @@ impl Spool {
         let store =
             SpoolStore::new(queue.clone(), bodies.clone(), view.clone(), settings.strikes_max, first_wait);
         let sequencer =
-            Sequencer::open(store, journal.clone(), view.clone(), SequencerSettings::new("spool"))?;
+            Sequencer::open(store, Arc::new(journal.clone()), view.clone(), SequencerSettings::new("spool"))?;
         if journal.damage().is_empty() {
             bodies.sweep(&queue).map_err(dir_error)?;
         }
         queue.suspect(in_hand);
         let last = AtomicU64::new(last_queue_id(&*view)?);
         let (store, sequencer) = (sequencer.handle(), Mutex::new(Some(sequencer)));
-        let inner = Inner { settings, queue, store, sequencer, journal, view, bodies, marks, last };
+        let upkeep = Mutex::new(None);
+        let inner =
+            Inner { settings, queue, store, upkeep, sequencer, journal, view, scratch, bodies, marks, last };
+        inner.upkeep_start()?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -358,6 +368,35 @@ impl Spool {
         self.inner.retention().forget(now)
     }
 
+    pub(crate) fn journal(&self) -> &LocalJournal {
+        &self.inner.journal
+    }
+
+    pub(crate) fn view(&self) -> &Arc<dyn View> {
+        &self.inner.view
+    }
+
+    /// Where a check makes its view; none for in memory.
+    pub(crate) fn scratch_dir(&self) -> Option<PathBuf> {
+        self.inner.scratch.clone()
+    }
+
+    /// Reads all of a body.
+    pub(crate) fn body_whole(&self, queue_id: QueueId) -> Result<(), SpoolError> {
+        let entry = self.inner.queue.entry(queue_id).ok_or(SpoolError::NotFound(queue_id))?;
+        let body = self.inner.body(queue_id)?;
+        let failed = |error| SpoolError::Body { queue_id, error: Arc::new(error) };
+        let chunks = body.chunks(limits::BODY_CHUNK_BYTES);
+        let lens = chunks.map(|chunk| chunk.map(|chunk| chunk.len() as u64));
+        let bytes: u64 = lens.sum::<Result<_, _>>().map_err(failed)?;
+        if bytes == entry.bytes { Ok(()) } else { Err(SpoolError::BodyDamaged(queue_id)) }
+    }
+
+    /// One round of compaction, beside what goes on by itself. Blocks: not for an async task.
+    pub fn compact(&self, settings: CompactionSettings) -> Result<CompactionReport, CompactionError> {
+        self.inner.compaction(settings).run_once()
+    }
+
     /// The queue in numbers.
     pub fn stat(&self) -> SpoolStat {
         self.inner.queue.stat()
@@ -365,6 +404,7 @@ impl Spool {
 
     /// Ends in good order: what waits is answered, nothing more is taken. Other clones get errors.
     pub fn stop(&self) -> Result<(), SpoolError> {
+        drop(self.inner.upkeep.lock().take());
         let sequencer = self.inner.sequencer.lock().take();
         let stopped = sequencer.map_or(Ok(()), Sequencer::stop);
         self.inner.queue.wake();
@@ -373,6 +413,22 @@ impl Spool {
 }
 
 impl Inner {
+    fn compaction(&self, settings: CompactionSettings) -> Compaction<SpoolStore> {
+        Compaction::new(self.store.clone(), self.journal.clone(), self.view.clone(), settings)
+    }
+
+    /// A queue that has failed is left as it is.
+    fn upkeep_start(&self) -> Result<(), SpoolError> {
+        if let Some(settings) = &self.settings.compaction
+            && self.store.failure().is_none()
+        {
+            let compactor = self.compaction(settings.clone()).start().map_err(dir_error)?;
+            let upkeep = Upkeep::start(compactor, self.retention()).map_err(dir_error)?;
+            *self.upkeep.lock() = Some(upkeep);
+        }
+        Ok(())
+    }
+
     fn retention(&self) -> Retention {
         let (queue, store, view) = (self.queue.clone(), self.store.clone(), self.view.clone());
         Retention { queue, store, view, keep: self.settings.audit_retention }
@@ -422,10 +478,10 @@ fn open_journal(
     settings: &SpoolSettings,
     disk: Arc<dyn Disk>,
     view: &dyn View,
-) -> Result<Arc<dyn Journal>, SpoolError> {
+) -> Result<LocalJournal, SpoolError> {
     let journal = journal::JournalSettings { store: "spool", ..settings.journal.clone() };
     let dir: &Path = &settings.dir.join("journal");
-    Ok(Arc::new(LocalJournal::open(disk, dir, journal, view.applied_lsn())?))
+    Ok(LocalJournal::open(disk, dir, journal, view.applied_lsn())?)
 }
 
 /// The largest queue id that the audit knows.

@@ -123,7 +123,7 @@ async fn after_a_failed_write_nothing_is_accepted_and_nothing_is_due() {
     let spool = open(&disk);
     accept_number(&spool, 0).await.unwrap();
     let due = due_one(&spool, at(0));
-    disk.fail_nth(1, ErrorKind::StorageFull);
+    disk.fail_nth(1, ErrorKind::Other);
     let outcome = vec![Outcome::new(0, delivered())];
     assert!(spool.complete(due, outcome, at(1)).await.is_err());
     assert!(accept_number(&spool, 1).await.is_err());

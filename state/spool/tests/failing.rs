@@ -60,7 +60,7 @@ async fn who_waits_for_work_is_not_woken_by_a_failure_and_who_waits_for_the_end_
         }
     });
     tokio::task::yield_now().await;
-    disk.fail_from(1, ErrorKind::StorageFull);
+    disk.fail_from(1, ErrorKind::Other);
     let refused = routed(&spool, SENDER, vec![route("a@example.org", "")], "x\r\n");
     spool.accept(refused).await.unwrap_err();
     assert!(!ended.await.unwrap().unwrap().is_damage());
@@ -148,7 +148,7 @@ async fn a_worker_that_breaks_when_the_store_has_ended_breaks_alone() {
     accept(&spool, SENDER, vec![route("a@example.org", ""), route("b@example.net", "")]).await;
     let mut due = spool.due(at(0), 10);
     let refused = routed(&spool, SENDER, vec![route("a@example.org", "")], "x\r\n");
-    disk.fail_nth(1, ErrorKind::StorageFull);
+    disk.fail_nth(1, ErrorKind::Other);
     spool.accept(refused).await.unwrap_err();
     break_on(due.pop().unwrap());
     spool.stop().unwrap_err();
@@ -201,7 +201,7 @@ async fn what_comes_after_a_failure_is_refused_before_a_file_is_made() {
     let spool = open(&disk);
     let large = routed(&spool, SENDER, vec![route("a@example.org", "")], "x".repeat(2 * 1_024 * 1_024));
     let failing = routed(&spool, SENDER, vec![route("a@example.org", "")], "x\r\n");
-    disk.fail_nth(1, ErrorKind::StorageFull);
+    disk.fail_nth(1, ErrorKind::Other);
     spool.accept(failing).await.unwrap_err();
     disk.heal();
     let before = disk.operations();

@@ -8,6 +8,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use address::{AccountName, Address, Domain};
 use disk::Disk;
 use journal::{
-    JournalSettings, LocalJournal, Lsn, MemoryView, Sequencer, SequencerError, SequencerHandle,
-    SequencerSettings,
+    Compaction, CompactionError, CompactionReport, CompactionSettings, Compactor, JournalSettings,
+    LocalJournal, Lsn, MemoryView, Sequencer, SequencerError, SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::{Mutex, RwLock};
 use sasl::{Password, ScramKeys};
@@ -39,7 +40,11 @@ pub struct Embedded {
     hashers: Hashers,
     guesses: Guesses,
     handle: SequencerHandle<DirectoryStore>,
+    /// Ends before the sequencer does.
+    compactor: Arc<Mutex<Option<Compactor>>>,
     sequencer: Arc<Mutex<Option<Sequencer<DirectoryStore>>>>,
+    journal: LocalJournal,
+    view: Arc<dyn View>,
 }
 
 impl Embedded {
@@ -53,18 +58,37 @@ impl Embedded {
         let hashers = Hashers::new(passwords)?;
         let settings = JournalSettings { store: STORE, ..JournalSettings::default() };
         let journal = LocalJournal::open(disk, dir, settings, Lsn::ZERO)?;
-        let view = Arc::new(MemoryView::new(&record::TABLES));
+        let view: Arc<dyn View> = Arc::new(MemoryView::new(&record::TABLES));
         let tables = Arc::new(RwLock::new(Tables::default()));
         let store = DirectoryStore::new(tables.clone(), random()?);
-        let sequencer = Sequencer::open(store, Arc::new(journal), view, SequencerSettings::new(STORE))?;
+        let settings = SequencerSettings::new(STORE);
+        let sequencer = Sequencer::open(store, Arc::new(journal.clone()), view.clone(), settings)?;
         let handle = sequencer.handle();
         let sequencer = Arc::new(Mutex::new(Some(sequencer)));
-        let guesses = Guesses::default();
-        Ok(Self { default_domain, tables, hashers, guesses, handle, sequencer })
+        let (guesses, compactor) = (Guesses::default(), Arc::default());
+        Ok(Self { default_domain, tables, hashers, guesses, handle, compactor, sequencer, journal, view })
+    }
+
+    /// Has the journal compacted by itself from here on. A directory that has failed is left as it is.
+    pub fn compaction_start(&self, settings: CompactionSettings) -> io::Result<()> {
+        if self.handle.failure().is_none() {
+            *self.compactor.lock() = Some(self.compaction(settings).start()?);
+        }
+        Ok(())
+    }
+
+    /// One round of compaction, beside what goes on by itself. Blocks: not for an async task.
+    pub fn compact(&self, settings: CompactionSettings) -> Result<CompactionReport, CompactionError> {
+        self.compaction(settings).run_once()
+    }
+
+    fn compaction(&self, settings: CompactionSettings) -> Compaction<DirectoryStore> {
+        Compaction::new(self.handle.clone(), self.journal.clone(), self.view.clone(), settings)
     }
 
     /// Answers what waits and closes the journal. Later changes fail; questions are still answered.
     pub fn stop(&self) -> Result<(), SequencerError> {
+        drop(self.compactor.lock().take());
         let sequencer = self.sequencer.lock().take();
         sequencer.map_or(Ok(()), Sequencer::stop)
     }
