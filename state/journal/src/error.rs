@@ -130,6 +130,9 @@ pub enum ViewError {
     /// The engine failed.
     #[error("view engine: {0}")]
     Engine(String),
+    /// The disk has no room for it.
+    #[error("no space is left for the view")]
+    NoSpace,
     /// A table was used that was not named at opening.
     #[error("view has no table {0}")]
     NoTable(&'static str),
@@ -139,7 +142,7 @@ impl ViewError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Engine(_) => Fault::Local,
+            Self::Engine(_) | Self::NoSpace => Fault::Local,
             Self::NoTable(_) => Fault::Bug,
         }
     }

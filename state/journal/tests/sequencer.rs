@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use disk::{Crash, FaultDisk};
 use journal::{
-    Decoder, Encoder, Journal, JournalError, JournalSettings, KeyRange, LocalJournal, Lsn, MemoryView, Order,
-    Place, Record, Sequencer, SequencerError, SequencerSettings, Slot, Staged, Store, StoreError, Synced,
-    Table, View, ViewBatch, ViewRead,
+    Decoder, Encoder, FjallView, Journal, JournalError, JournalSettings, KeyRange, LocalJournal, Lsn,
+    MemoryView, Order, Place, Record, Sequencer, SequencerError, SequencerSettings, Slot, Staged, Store,
+    StoreError, Synced, Table, View, ViewBatch, ViewRead,
 };
 use proptest::prelude::*;
 
@@ -406,5 +406,113 @@ proptest! {
             }
             prop_assert_eq!(rows(&*opened.view), model.clone());
         }
+    }
+}
+
+/// A view that must be made again, over a journal with an old damage: what it shows is worth more than what could be made.
+#[tokio::test]
+async fn a_view_that_does_not_fit_is_kept_if_damage_keeps_it_from_being_made_again() {
+    let disk = FaultDisk::new();
+    let opened = open(&disk).unwrap();
+    let handle = opened.sequencer.handle();
+    for number in 0..30 {
+        handle.submit(add(&format!("name {number}"), 1)).await.unwrap();
+    }
+    opened.sequencer.stop().unwrap();
+    let view = opened.view;
+    // Ahead of its journal, so that it would be made again.
+    view.apply(Lsn(99), ViewBatch::new()).unwrap();
+    let first = Path::new(DIR).join("00000000000000000001.seg");
+    disk.damage(&first, 40 + 48 + 48 + 12 + 3);
+    let journal = JournalSettings { segment_bytes: 1_024, ..JournalSettings::default() };
+    let journal = LocalJournal::open(Arc::new(disk.clone()), Path::new(DIR), journal, Lsn(29)).unwrap();
+    assert!(journal.damage().is_empty(), "the damage is older than what is looked at");
+    let settings = SequencerSettings::new("counters");
+    let again = Sequencer::open(Counters::default(), Arc::new(journal), view.clone(), settings).unwrap();
+    assert_eq!(rows(&*view).len(), 30);
+    let refused = again.handle().submit(add("a", 1)).await;
+    assert!(refused.is_err_and(|error| error.is_damage()));
+    again.stop().unwrap();
+}
+
+#[tokio::test]
+async fn a_view_of_another_version_is_kept_until_the_new_one_has_seen_a_sound_journal() {
+    let (disk, root) = (FaultDisk::new(), tempfile::tempdir().unwrap());
+    let (dir, aside) = (root.path().join("view"), root.path().join("view.old"));
+    let view = |tables: &[Table]| -> Arc<dyn View> { Arc::new(FjallView::open(&dir, tables).unwrap()) };
+    let settings = || SequencerSettings::new("counters");
+    let opened = open_with(&disk, view(&[COUNTERS]), settings()).unwrap();
+    for number in 0..30 {
+        opened.sequencer.handle().submit(add(&format!("name {number}"), 1)).await.unwrap();
+    }
+    opened.sequencer.stop().unwrap();
+    drop(opened.view);
+    let (segment, offset) = (Path::new(DIR).join("00000000000000000001.seg"), 40 + 48 + 48 + 12 + 3);
+    disk.damage(&segment, offset);
+    let tables = [COUNTERS, Table("more")];
+    drop(opened.journal);
+    let damaged = open_with(&disk, view(&tables), settings()).unwrap();
+    assert!(damaged.sequencer.handle().failure().unwrap().is_damage());
+    assert!(aside.exists(), "what it shows is more than what could be made");
+    drop(damaged);
+    disk.damage(&segment, offset);
+    let again = open_with(&disk, view(&tables), settings()).unwrap();
+    assert_eq!(rows(&*again.view).len(), 30);
+    assert!(!aside.exists());
+}
+
+/// A view that takes its time.
+struct Slow(MemoryView, std::sync::Mutex<()>);
+
+impl ViewRead for Slow {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<bytes::Bytes>, journal::ViewError> {
+        self.0.get(table, key)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange, order: Order) -> Result<journal::Rows, journal::ViewError> {
+        self.0.scan(table, range, order)
+    }
+
+    fn applied_lsn(&self) -> Lsn {
+        self.0.applied_lsn()
+    }
+}
+
+impl View for Slow {
+    fn apply(&self, lsn: Lsn, batch: ViewBatch) -> Result<(), journal::ViewError> {
+        let _waits = self.1.lock().unwrap();
+        self.0.apply(lsn, batch)
+    }
+
+    fn snapshot(&self) -> Box<dyn ViewRead> {
+        self.0.snapshot()
+    }
+
+    fn clear(&self) -> Result<(), journal::ViewError> {
+        self.0.clear()
+    }
+
+    fn sync(&self) -> Result<(), journal::ViewError> {
+        self.0.sync()
+    }
+}
+
+#[test]
+fn how_long_a_frame_takes_can_be_seen_from_outside() {
+    let view = Arc::new(Slow(MemoryView::new(&[COUNTERS]), std::sync::Mutex::default()));
+    let opened = open_with(&FaultDisk::new(), view.clone(), SequencerSettings::new("counters")).unwrap();
+    let handle = opened.sequencer.handle();
+    assert_eq!(handle.busy_for(), None);
+    let stuck = view.1.lock().unwrap();
+    let caller = std::thread::spawn(move || handle.submit_blocking(add("a", 1)));
+    let handle = opened.sequencer.handle();
+    let long = std::time::Duration::from_millis(20);
+    while handle.busy_for().is_none_or(|time| time < long) {
+        std::thread::yield_now();
+    }
+    drop(stuck);
+    caller.join().unwrap().unwrap();
+    while handle.busy_for().is_some() {
+        std::thread::yield_now();
     }
 }

@@ -263,17 +263,28 @@ fn a_view_that_another_has_open_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_view_of_other_tables_is_begun_anew() {
-    let dir = tempfile::tempdir().unwrap();
-    let view = FjallView::open(dir.path(), &TABLES[..1]).unwrap();
+fn a_view_of_other_tables_is_begun_anew_and_the_old_one_kept_until_that_is_done() {
+    let root = tempfile::tempdir().unwrap();
+    let (dir, aside) = (root.path().join("view"), root.path().join("view.old"));
+    let view = FjallView::open(&dir, &TABLES[..1]).unwrap();
     let mut batch = ViewBatch::new();
     batch.put(TABLES[0], &b"key"[..], &b"value"[..]);
     view.apply(Lsn(7), batch).unwrap();
     drop(view);
-    let same = FjallView::open(dir.path(), &TABLES[..1]).unwrap();
+    let same = FjallView::open(&dir, &TABLES[..1]).unwrap();
     assert_eq!(same.applied_lsn(), Lsn(7));
     drop(same);
-    let other = FjallView::open(dir.path(), &TABLES).unwrap();
+    let other = FjallView::open(&dir, &TABLES).unwrap();
     assert_eq!(other.applied_lsn(), Lsn::ZERO);
     assert_eq!(other.get(TABLES[0], b"key").unwrap(), None);
+    // Made again in part, then by yet another version: what is kept is the one that was whole.
+    other.apply(Lsn(2), ViewBatch::new()).unwrap();
+    drop(other);
+    let third = FjallView::open(&dir, &TABLES[1..]).unwrap();
+    assert_eq!(third.applied_lsn(), Lsn::ZERO);
+    let kept = FjallView::open(&aside, &TABLES[..1]).unwrap();
+    assert_eq!(kept.applied_lsn(), Lsn(7));
+    drop(kept);
+    third.settle().unwrap();
+    assert!(!aside.exists() && dir.exists());
 }

@@ -1,6 +1,7 @@
 //! How callers reach a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::queue::{Lane, Queue};
 use crate::error::SequencerError;
@@ -67,6 +68,12 @@ impl<S: Store> SequencerHandle<S> {
     pub fn restate_blocking(&self, restating: Restating<S::Key>) -> Result<Restated, SequencerError> {
         let answer = self.queue.push_opening(restating)?;
         answer.blocking_recv().unwrap_or(Err(SequencerError::Panicked))
+    }
+
+    /// How long the frame that is in work has been so; none while it waits for commands. Seconds are a slow disk; minutes
+    /// are a disk, or the engine of the view, that has stopped, and an operator should hear of it.
+    pub fn busy_for(&self) -> Option<Duration> {
+        self.queue.busy_for()
     }
 
     /// Whether commands that grow would be refused now, for callers that write files before they submit.

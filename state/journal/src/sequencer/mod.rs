@@ -93,6 +93,7 @@ impl<S: Store> Sequencer<S> {
                 Driver::Damaged(journal)
             }
             None => {
+                view.settle()?;
                 let epoch = journal.epoch();
                 Driver::Thread(Worker { store, epoch, journal, view, queue, settings }.spawn()?)
             }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -41,6 +42,8 @@ pub(super) struct Queue<S: Store> {
     command_bytes_max: usize,
     /// Why it ended, once it has.
     ended: watch::Sender<Option<SequencerError>>,
+    /// When the frame in work was begun.
+    began: Mutex<Option<Instant>>,
     name: &'static str,
 }
 
@@ -87,6 +90,7 @@ impl<S: Store> Queue<S> {
             room_bytes,
             command_bytes_max: settings.command_bytes_max,
             ended: watch::Sender::new(None),
+            began: Mutex::new(None),
             name: settings.name,
         }
     }
@@ -137,8 +141,14 @@ impl<S: Store> Queue<S> {
         Ok(answered)
     }
 
+    /// How long the frame in work has been so.
+    pub fn busy_for(&self) -> Option<Duration> {
+        self.began.lock().map(|began| began.elapsed())
+    }
+
     /// Waits until something waits, and counts what is in the usual lane; none once stopped and drained.
     pub fn wait(&self) -> Option<usize> {
+        *self.began.lock() = None;
         let mut lanes = self.lanes.lock();
         while lanes.is_empty() {
             if !matches!(lanes.state, State::Running) {
@@ -146,6 +156,7 @@ impl<S: Store> Queue<S> {
             }
             self.wake.wait(&mut lanes);
         }
+        *self.began.lock() = Some(Instant::now());
         Some(lanes.usual.len())
     }
 
@@ -178,6 +189,7 @@ impl<S: Store> Queue<S> {
         let waiting = usual.into_iter().chain(bulk);
         waiting.for_each(|waiting| drop(waiting.answer.send(Err(error.clone()))));
         opening.into_iter().for_each(|opening| drop(opening.answer.send(Err(error.clone()))));
+        *self.began.lock() = None;
         let failed = !matches!(error, SequencerError::Stopped);
         metrics::gauge!("tartan_store_failed", "store" => self.name).set(if failed { 1.0 } else { 0.0 });
         self.ended.send_replace(Some(error));

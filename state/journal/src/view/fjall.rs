@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
@@ -23,40 +23,80 @@ const TABLE_NAMES: &[u8] = b"tables";
 /// A view on disk.
 ///
 /// The engine opens its own files: the one exception to "all file access goes through `disk`". Nothing is lost with
-/// them; a view that cannot be opened is removed and made again from the journal.
+/// them; a view that cannot be opened is made again from the journal.
 pub struct FjallView {
     database: Database,
     tables: HashMap<Table, Keyspace>,
     own: Keyspace,
     /// The last applied record; readers of a pair of rows and number hold it while they take a snapshot.
     applied: RwLock<Lsn>,
+    /// Where one with other tables is kept meanwhile.
+    aside: PathBuf,
 }
 
 fn engine(error: fjall::Error) -> ViewError {
-    ViewError::Engine(error.to_string())
+    let full = match &error {
+        fjall::Error::Io(error) => disk::is_no_space(error),
+        fjall::Error::Storage(error) => source(error).is_some_and(disk::is_no_space),
+        _ => false,
+    };
+    if full { ViewError::NoSpace } else { ViewError::Engine(error.to_string()) }
+}
+
+fn file(error: io::Error) -> ViewError {
+    if disk::is_no_space(&error) { ViewError::NoSpace } else { ViewError::Engine(error.to_string()) }
+}
+
+fn aside_path(dir: &Path) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(".old");
+    name.into()
+}
+
+/// Moves a view with other tables aside. If one is there already, it was made again from that and not to the end: then the
+/// first is the one to keep.
+fn aside(dir: &Path) -> Result<(), ViewError> {
+    let aside = aside_path(dir);
+    if aside.exists() {
+        return fs::remove_dir_all(dir).map_err(file);
+    }
+    tracing::info!(view = %dir.display(), aside = %aside.display(), "a view with other tables is made again");
+    fs::rename(dir, &aside).map_err(file)
 }
 
 impl FjallView {
-    /// Opens the view in `dir` with these tables, making what is missing. One that is damaged is removed and begun anew,
-    /// and so is the content of one with other tables, which a program of another version has made; one that another
-    /// process has open, or that the disk will not give, is an error.
+    /// Opens the view in `dir` with these tables, making what is missing. One that is damaged is removed and begun anew.
+    /// One with other tables, which a program of another version has made, is moved aside and begun anew; it is removed
+    /// when the new one has seen the whole journal ([`View::settle`]), so that damage on the way there never costs what
+    /// the old one shows. One that another process has open, or that the disk will not give, is an error.
     pub fn open(dir: &Path, tables: &[Table]) -> Result<Self, ViewError> {
         let view = Self::open_there(dir, tables).or_else(|error| {
             if !is_damage(&error) {
                 return Err(engine(error));
             }
             tracing::warn!(view = %dir.display(), %error, "view is damaged and is made again from the journal");
-            fs::remove_dir_all(dir).map_err(|error| ViewError::Engine(error.to_string()))?;
+            fs::remove_dir_all(dir).map_err(file)?;
             Self::open_there(dir, tables).map_err(engine)
         })?;
         let names = names(tables);
         let known = view.own.get(TABLE_NAMES).map_err(engine)?;
-        // A `clear` that a crash cut short leaves rows but no number.
-        if view.applied_lsn() == Lsn::ZERO || known.as_deref() != Some(names.as_bytes()) {
-            view.clear()?;
-            view.own.insert(TABLE_NAMES, names).map_err(engine)?;
+        if view.applied_lsn() == Lsn::ZERO {
+            // A `clear` that a crash cut short leaves rows but no number.
+            return view.begin(&names);
         }
-        Ok(view)
+        if known.as_deref() == Some(names.as_bytes()) {
+            return Ok(view);
+        }
+        drop(view);
+        aside(dir)?;
+        Self::open_there(dir, tables).map_err(engine)?.begin(&names)
+    }
+
+    /// Begins a view from nothing.
+    fn begin(self, names: &str) -> Result<Self, ViewError> {
+        self.clear()?;
+        self.own.insert(TABLE_NAMES, names).map_err(engine)?;
+        Ok(self)
     }
 
     fn open_there(dir: &Path, tables: &[Table]) -> fjall::Result<Self> {
@@ -66,7 +106,7 @@ impl FjallView {
         let tables =
             tables.iter().map(|table| Ok((*table, keyspace(table.0)?))).collect::<fjall::Result<_>>()?;
         let applied = RwLock::new(applied_read(own.get(APPLIED)?.as_deref())?);
-        Ok(Self { database, tables, own, applied })
+        Ok(Self { database, tables, own, applied, aside: aside_path(dir) })
     }
 
     fn reader(&self) -> FjallSnapshot {
@@ -168,6 +208,10 @@ impl View for FjallView {
         }
         *applied = Lsn::ZERO;
         Ok(())
+    }
+
+    fn settle(&self) -> Result<(), ViewError> {
+        if self.aside.exists() { fs::remove_dir_all(&self.aside).map_err(file) } else { Ok(()) }
     }
 
     fn sync(&self) -> Result<(), ViewError> {

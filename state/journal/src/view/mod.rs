@@ -110,6 +110,10 @@ pub trait View: ViewRead {
     fn snapshot(&self) -> Box<dyn ViewRead>;
     /// Forgets everything, to be made again from the journal.
     fn clear(&self) -> Result<(), ViewError>;
+    /// It has seen all of a journal that is sound: what was kept in case it could not is let go.
+    fn settle(&self) -> Result<(), ViewError> {
+        Ok(())
+    }
     /// Makes durable what was applied. Only trimming the journal and a clean end need it.
     fn sync(&self) -> Result<(), ViewError>;
 }
