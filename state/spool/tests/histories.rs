@@ -28,7 +28,8 @@ enum Step {
     Hold(u8),
     Retry(u8),
     Delete(u8),
-    Compact,
+    /// What is needed to less than so many tenths.
+    Compact(u8),
     Forget,
     Crash(u8),
 }
@@ -72,8 +73,8 @@ fn step() -> impl Strategy<Value = Step> {
         7 => (any::<u8>(), met).prop_map(|(nth, met)| Step::Attempt(nth, met)),
         1 => any::<u8>().prop_map(Step::Hold),
         1 => any::<u8>().prop_map(Step::Retry),
-        1 => any::<u8>().prop_map(Step::Delete),
-        4 => Just(Step::Compact),
+        2 => any::<u8>().prop_map(Step::Delete),
+        4 => (1u8..10).prop_map(Step::Compact),
         2 => Just(Step::Forget),
         2 => any::<u8>().prop_map(Step::Crash),
     ]
@@ -151,8 +152,10 @@ impl World {
                 self.runtime.block_on(self.spool.delete(queue_id, at(self.now))).unwrap();
                 self.queue.remove(&queue_id);
             }
-            Step::Compact => {
-                let report = self.spool.compact(CompactionSettings::eager()).unwrap();
+            Step::Compact(tenths) => {
+                let live_share_max = f64::from(tenths) / 10.0;
+                let settings = CompactionSettings { live_share_max, ..CompactionSettings::eager() };
+                let report = self.spool.compact(settings).unwrap();
                 assert!(report.stuck.is_empty(), "{report}");
                 self.compacted += report.compacted;
             }
@@ -164,7 +167,7 @@ impl World {
     fn accept(&mut self, lines: u8, two: bool) {
         let to: &[&str] = if two { &["a@a.example", "b@b.example"] } else { &["a@a.example"] };
         let routes: Vec<_> = to.iter().map(|to| route(to, "")).collect();
-        let body = text(u64::from(lines) % 7) + &"some more\r\n".repeat(usize::from(lines) * 3);
+        let body = text(u64::from(lines) % 7) + &unpackable(usize::from(lines) / 2);
         let routed = routed(&self.spool, SENDER, routes, body.clone());
         let queue_id = self.runtime.block_on(self.spool.accept(routed)).unwrap().queue_id();
         let states = vec![StateShown::Queued; to.len()];
@@ -253,6 +256,12 @@ impl World {
     }
 }
 
+/// Lines that no packing makes shorter.
+fn unpackable(lines: usize) -> String {
+    let line = |line: usize| format!("{:016x}\r\n", (line as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (0..lines).map(line).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
@@ -281,12 +290,12 @@ fn what_went_out_and_is_forgotten_takes_no_room() {
     }
     assert!(world.queue.is_empty(), "{:?}", world.queue);
     let full = world.disk.used_bytes();
-    world.take(&Step::Compact);
+    world.take(&Step::Compact(9));
     world.check();
     world.now += 2 * DAY;
     for _ in 0..3 {
         world.take(&Step::Forget);
-        world.take(&Step::Compact);
+        world.take(&Step::Compact(9));
     }
     world.check();
     assert!(world.compacted > 10, "{}", world.compacted);
