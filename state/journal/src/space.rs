@@ -1,12 +1,12 @@
 //! Room on the disk: asked for once in a while, and a reserve for when it runs out.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use disk::{Disk, OpenMode};
 use parking_lot::Mutex;
-use std::path::{Path, PathBuf};
 
 use crate::Room;
 use crate::local::JournalSettings;
@@ -80,6 +80,9 @@ impl Space {
             state.has_reserve = self.reserve_make();
         }
         self.low_set(state, is_low, free);
+        if is_low && state.has_reserve && free < self.low_bytes / 8 {
+            self.reserve_remove(state);
+        }
     }
 
     fn low_set(&self, state: &mut State, is_low: bool, free: u64) {
@@ -110,6 +113,11 @@ impl Space {
         let mut state = self.state.lock();
         state.asked = Some(Instant::now());
         self.low_set(&mut state, true, 0);
+        self.reserve_remove(&mut state);
+    }
+
+    /// Gives the reserve back: before the disk is quite full, because the engine of a view does not survive that.
+    fn reserve_remove(&self, state: &mut State) {
         state.has_reserve = false;
         match self.disk.remove(&self.dir.join(names::RESERVE)) {
             Ok(()) => tracing::warn!(store = self.store, "the disk is full; the reserve is given back"),

@@ -66,6 +66,16 @@ fn below_the_mark_what_grows_is_refused_and_what_frees_goes_on_until_there_is_sp
 }
 
 #[test]
+fn the_reserve_is_given_back_before_the_disk_is_quite_full() {
+    let disk = FaultDisk::new();
+    let opened = opened(&disk, &reserving());
+    disk.capacity_set(disk.used_bytes() + 100);
+    wait_for(&opened, Room::Low);
+    assert!(!has_reserve(&disk));
+    assert!(disk.space_free(Path::new(DIR)).unwrap() >= 4_000);
+}
+
+#[test]
 fn a_frame_that_finds_the_disk_full_ends_with_the_reserve_and_is_acknowledged() {
     let disk = FaultDisk::new();
     let opened = opened(&disk, &reserving());
