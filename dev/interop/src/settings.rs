@@ -4,10 +4,10 @@ use std::fs;
 use testkit::Trial;
 
 /// Section, key and value as TOML.
-pub type Setting = (&'static str, &'static str, &'static str);
+pub type Setting<'a> = (&'a str, &'a str, &'a str);
 
 /// Writes options into the configuration of a trial and starts it again with them.
-pub fn set(trial: &mut Trial, settings: &[Setting]) {
+pub fn set(trial: &mut Trial, settings: &[Setting<'_>]) {
     let file = trial.contract.config.clone();
     let text = fs::read_to_string(&file).expect("the trial wrote its configuration");
     let text = settings.iter().fold(text, |text, setting| with(&text, *setting));
@@ -17,7 +17,7 @@ pub fn set(trial: &mut Trial, settings: &[Setting]) {
 }
 
 /// The text with one option more, or with another value of it.
-fn with(text: &str, (section, key, value): Setting) -> String {
+fn with(text: &str, (section, key, value): Setting<'_>) -> String {
     let heading = format!("[{section}]");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let start = lines.iter().position(|line| *line == heading).unwrap_or_else(|| {

@@ -68,7 +68,7 @@ pub struct DsnRecipient {
     pub action: DsnAction,
     /// The enhanced status code (RFC 3463 2): `5.1.1`.
     pub status: String,
-    /// The host that was asked.
+    /// The host that was asked, by its name, behind which its address may stand in brackets.
     pub remote_mta: Option<String>,
     /// What it said, code and text; or the reason in our words.
     pub diagnostic: Option<String>,
@@ -207,7 +207,8 @@ impl Dsn<'_> {
     fn status(&self) -> String {
         let (mut out, utf8) = (String::new(), self.utf8());
         if let Some(envid) = self.envid {
-            field(&mut out, "Original-Envelope-Id", &envid.to_string(), utf8);
+            // RFC 3461 6.3 (b): decoded.
+            field(&mut out, "Original-Envelope-Id", envid.as_str(), utf8);
         }
         field(&mut out, "Reporting-MTA", &format!("dns; {}", self.reporting_mta), utf8);
         if let Some(name) = self.received_from.filter(|name| !name.is_empty()) {
@@ -258,7 +259,7 @@ impl DsnRecipient {
         field(out, "Action", self.action.name(), utf8);
         field(out, "Status", &self.status, utf8);
         if let Some(host) = &self.remote_mta {
-            field(out, "Remote-MTA", &format!("dns; {host}"), utf8);
+            field(out, "Remote-MTA", &format!("dns; {}", mta_name(host)), utf8);
         }
         if let Some(diagnostic) = &self.diagnostic {
             // A diagnostic of the type smtp is a reply with its code (RFC 3464 2.3.6); our own words have a type of ours.
@@ -272,4 +273,10 @@ impl DsnRecipient {
             field(out, "Will-Retry-Until", &date(time), utf8);
         }
     }
+}
+
+/// A host as RFC 3464 2.1.2 has it: its name, or in brackets its address where it has none.
+fn mta_name(host: &str) -> String {
+    let name = host.split('[').next().filter(|name| !name.is_empty()).unwrap_or(host);
+    if name.parse::<std::net::IpAddr>().is_ok() { format!("[{name}]") } else { name.to_owned() }
 }

@@ -40,7 +40,12 @@ impl Reported {
             final_recipient: recipient.address.clone(),
             action,
             status: said.status.to_string(),
-            remote_mta: said.remote.as_ref().map(ToString::to_string),
+            // A role of this process is no host.
+            remote_mta: said
+                .remote
+                .as_ref()
+                .filter(|remote| !remote.starts_with("pipe:"))
+                .map(ToString::to_string),
             diagnostic: Some(said.line()),
             is_reply: said.remote.is_some() && said.code.is_some(),
             last_attempt: Some(now),
@@ -67,9 +72,15 @@ impl Reported {
     /// A relay that knows DSN reports by itself (RFC 3461 5.2.1); of one that does not, we say that it took the message
     /// (RFC 3461 5.2.2).
     pub fn delivered(recipient: &DueRecipient, how: Delivery, said: &Diagnostic, now: Timestamp) -> Self {
-        let action = if how == Delivery::Final { DsnAction::Delivered } else { DsnAction::Relayed };
-        let reported = Self::new(recipient, action, said, now);
-        Self { wanted: reported.wanted && how != Delivery::Relayed, ..reported }
+        let is_final = how == Delivery::Final;
+        let action = if is_final { DsnAction::Delivered } else { DsnAction::Relayed };
+        let mut reported = Self::new(recipient, action, said, now);
+        reported.wanted &= how != Delivery::Relayed;
+        if is_final {
+            // Which mailbox it is in, and on which host of ours, is not the sender's business.
+            (reported.dsn.diagnostic, reported.dsn.remote_mta) = (None, None);
+        }
+        reported
     }
 }
 
