@@ -15,6 +15,7 @@
 
 mod accept;
 mod address_limit;
+mod alarm;
 mod certificate;
 mod client;
 mod connection;

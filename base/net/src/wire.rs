@@ -1,8 +1,12 @@
 //! A connection with a read buffer and time-outs: what a protocol driver holds.
 
+use crate::alarm::Alarm;
 use crate::{ClientTls, Connection, NetError, TlsAcceptor};
 use bytes::{Bytes, BytesMut};
+use std::future::poll_fn;
 use std::io::IoSlice;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -28,6 +32,7 @@ pub struct Wire {
     buffer_bytes_max: usize,
     read_bytes: usize,
     write_time_max: Duration,
+    alarm: Alarm,
 }
 
 impl Wire {
@@ -39,6 +44,7 @@ impl Wire {
             buffer_bytes_max: limits::WIRE_BUFFER_BYTES_MAX,
             read_bytes: READ_BYTES_MIN,
             write_time_max: limits::WRITE_TIME_MAX,
+            alarm: Alarm::default(),
         }
     }
 
@@ -81,8 +87,12 @@ impl Wire {
         }
         self.buffer.reserve(room.min(self.read_bytes));
         let mut limited = bytes::BufMut::limit(&mut self.buffer, room);
-        let read = timeout_at(deadline, self.connection.read_buf(&mut limited)).await;
-        match read.map_err(|_| NetError::Timeout("reading"))?? {
+        let (mut read, alarm) = (pin!(self.connection.read_buf(&mut limited)), &mut self.alarm);
+        let read = poll_fn(|task| match read.as_mut().poll(task) {
+            Poll::Pending => alarm.poll(deadline, task).map(|()| Err(NetError::Timeout("reading"))),
+            Poll::Ready(read) => Poll::Ready(read.map_err(NetError::from)),
+        });
+        match read.await? {
             0 => Err(NetError::Closed),
             count => {
                 self.read_bytes_adapt(count);

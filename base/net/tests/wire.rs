@@ -23,6 +23,24 @@ async fn reading_ends_at_the_deadline_and_writing_when_nothing_moves() {
     assert!(matches!(here.fill(deadline_in(SOON)).await, Err(NetError::Closed)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_was_put_off_does_not_come_and_one_that_was_brought_forward_does() {
+    let (mut here, mut there) = pair();
+    for deadline in [SOON, 100 * SOON, SOON] {
+        let dropped = tokio::time::timeout(SOON / 2, here.fill(deadline_in(deadline))).await;
+        assert!(dropped.is_err(), "neither a byte nor the deadline");
+    }
+    let late = async {
+        tokio::time::sleep(2 * SOON).await;
+        there.write_all(b"x").await.expect("written");
+    };
+    let (read, ()) = tokio::join!(here.fill(deadline_in(3 * SOON)), late);
+    assert_eq!(read.expect("in time"), 1);
+    let began = net::Instant::now();
+    assert!(matches!(here.fill(deadline_in(SOON)).await, Err(NetError::Timeout("reading"))));
+    assert_eq!(began.elapsed().as_secs(), SOON.as_secs(), "the clock is the test's own");
+}
+
 #[tokio::test]
 async fn the_buffer_never_grows_over_its_cap() {
     let (here, mut there) = pair();
