@@ -23,4 +23,6 @@ pub use error::{ConfigError, ConfigErrors};
 pub use read::{check, check_by, system};
 pub use reference::reference;
 pub use table::{Config, System};
-pub use value::{AddressRange, ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role, Value};
+pub use value::{
+    AddressRange, ByteSize, DomainName, HostPort, ImapQuirk, LmtpEndpoint, LogStyle, Role, Value,
+};

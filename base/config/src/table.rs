@@ -1,7 +1,7 @@
 //! The options. Everything that is known of one stands here, once.
 
 use crate::define::sections;
-use crate::value::{AddressRange, ByteSize, DomainName, HostPort, LmtpEndpoint, LogStyle, Role};
+use crate::value::{AddressRange, ByteSize, DomainName, HostPort, ImapQuirk, LmtpEndpoint, LogStyle, Role};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -145,6 +145,9 @@ sections! {
         login_time: Duration = limits::IMAP_LOGIN_TIME_MAX, restart;
         /// Time without a command after login after which a session is closed.
         idle_time: Duration = limits::IMAP_IDLE_TIME_MAX, restart;
+        /// What is done otherwise for clients with bugs or habits of their own (docs/imap.md). `by-client`: what is known
+        /// of the client, once it has said by ID who it is. Any other: in every session, for clients that do not say.
+        quirks: Vec<ImapQuirk> = vec![ImapQuirk::ByClient], restart;
         /// Hosts in front of these listeners that begin each connection with a PROXY header of version 1 or 2: whom they
         /// name takes their place in limits and logs. They must send one, and no other host may.
         proxies: Vec<AddressRange> = Vec::new(), restart;
@@ -158,8 +161,20 @@ sections! {
         delay_notice: Duration = 4 * HOUR, restart;
         /// Time in the queue after which a message is returned.
         expiry: Duration = 5 * DAY, restart;
+        /// How long it is known what became of a message (`tartan trace`), from the last that happened to it.
+        audit_retention: Duration = 30 * DAY, restart;
         /// Size of a journal segment before the next is begun.
         segment_size: ByteSize = ByteSize(limits::SEGMENT_BYTES), restart;
+    }
+
+    /// The journals of queue and mailboxes, in which everything durable is written first.
+    journal: Journal {
+        /// Disk space that each keeps aside, so that with a full disk mail still leaves, and what is not needed is removed.
+        reserve: ByteSize = ByteSize(limits::RESERVE_BYTES), restart;
+        /// Free disk space below which no mail is taken: 452 in SMTP and LMTP, NO in IMAP.
+        space_low: ByteSize = ByteSize(limits::SPACE_LOW_BYTES), restart;
+        /// Bytes that compaction of one journal reads and writes in a second, so that mail goes first.
+        compaction_rate: ByteSize = ByteSize(limits::COMPACTION_BYTES_PER_SECOND), restart;
     }
 
     /// Mail to other hosts and to lmtpd.

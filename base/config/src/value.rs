@@ -525,6 +525,24 @@ words! {
 }
 
 words! {
+    /// What IMAP does otherwise for clients with bugs or habits of their own; docs/imap.md tells which and why.
+    ImapQuirk {
+        /// Those that are known of a client, once it has said by ID who it is.
+        ByClient = "by-client",
+        /// New messages and expunges are told in answer to NOOP, CHECK, EXPUNGE, MOVE and IDLE only.
+        DelayNewMail = "delay-new-mail",
+        /// One separator at the end of a mailbox name is passed over.
+        ExtraSeparator = "extra-separator",
+        /// LSUB says `\Noselect` of names that cannot be selected.
+        LsubNoselect = "lsub-noselect",
+        /// LSUB tells special uses.
+        LsubSpecialUse = "lsub-special-use",
+        /// The words of a text in SEARCH may be apart from each other.
+        SearchWords = "search-words",
+    }
+}
+
+words! {
     /// How a log line is written.
     LogStyle {
         /// A readable line.

@@ -120,6 +120,8 @@ pub const IMAP_SEARCH_DEPTH_MAX: usize = 32;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
 /// Batches of messages that are searched at one time, by all sessions together; further ones wait their turn.
 pub const IMAP_SEARCHES_AT_ONCE_MAX: usize = 4;
+/// Bytes of headers that one SEARCH has in memory at a time, besides one message of any size.
+pub const IMAP_SEARCH_HEADER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Time that a SEARCH goes on without looking whether anybody still waits for it.
 pub const IMAP_SEARCH_UNWATCHED_TIME: Duration = Duration::from_secs(1);
 /// Patterns of one LIST (RFC 5258 3 allows several).
@@ -145,6 +147,8 @@ pub const IMAP_KEYWORDS_LISTED_MAX: usize = 500;
 
 /// Bytes of a journal segment before the next is begun.
 pub const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
+/// Bytes of zeros that a journal writes ahead of small frames.
+pub const SEGMENT_AHEAD_BYTES: u64 = 256 * 1024;
 /// Bytes of the file that keeps room for a journal on a disk that is full.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Free bytes on the disk below which a store takes nothing that grows.

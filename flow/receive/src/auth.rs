@@ -17,6 +17,8 @@ pub(crate) fn mechanisms() -> Vec<String> {
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     waiting: Option<Challenge>,
+    /// Whom the client claims to be.
+    login: Option<String>,
     failures: u32,
 }
 
@@ -24,6 +26,7 @@ impl Exchange {
     /// The client gave up.
     pub(crate) fn cancel(&mut self) {
         self.waiting = None;
+        self.login = None;
     }
 }
 
@@ -45,6 +48,9 @@ impl<R: Role> Driver<R> {
         let Some(directory) = self.directory.clone() else {
             return self.auth_failed(SaslError::UnknownMechanism);
         };
+        if let Some(login) = step.login() {
+            self.exchange.login = Some(login.to_owned());
+        }
         match authenticate(directory.as_ref(), step).await {
             Authentication::Challenge(challenge) => {
                 self.machine.challenge(challenge.message());
@@ -59,14 +65,14 @@ impl<R: Role> Driver<R> {
         let Principal::Account(account) = principal else {
             return self.auth_failed(SaslError::Authorization);
         };
-        tracing::info!(%account, "signed in");
+        tracing::info!(%account, "logged in");
         self.auth_count("accepted");
         self.session.account = Some(account);
         self.machine.accept();
     }
 
     fn auth_failed(&mut self, error: SaslError) {
-        tracing::info!(%error, "AUTH failed");
+        tracing::info!(login = self.exchange.login.take(), %error, "login refused");
         self.auth_count("refused");
         self.machine.refuse(refusal(error));
         self.exchange.failures += 1;

@@ -50,6 +50,24 @@ impl Command {
     }
 }
 
+impl Command {
+    /// The names of existing mailboxes, or of ones to come, that it has; not the one that CREATE makes.
+    pub fn mailboxes_mut(&mut self) -> Vec<&mut MailboxName> {
+        match self {
+            Command::Select { mailbox, .. }
+            | Command::Status { mailbox, .. }
+            | Command::Copy { mailbox, .. }
+            | Command::Move { mailbox, .. }
+            | Command::Delete(mailbox)
+            | Command::Subscribe(mailbox)
+            | Command::Unsubscribe(mailbox) => vec![mailbox],
+            Command::Rename { from, to } => vec![from, to],
+            Command::Append(append) => vec![&mut append.mailbox],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A command with its tag.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {

@@ -54,6 +54,12 @@ impl MailboxName {
         self.0 == "INBOX"
     }
 
+    /// The name without one separator at its end.
+    pub fn without_separator_at_end(&self, separator: char) -> MailboxName {
+        let shorter = self.0.strip_suffix(separator).and_then(|shorter| MailboxName::new(shorter).ok());
+        shorter.unwrap_or_else(|| self.clone())
+    }
+
     /// Its levels; a first level that is `INBOX` in any case comes out in upper case.
     pub fn components(&self, separator: char) -> impl Iterator<Item = &str> {
         self.0.split(separator).enumerate().map(|(level, name)| match level {

@@ -89,6 +89,18 @@ pub enum Step {
     Failed(SaslError),
 }
 
+impl Step {
+    /// The login name as the client gave it, where this step has it. It is a claim, for logs.
+    pub fn login(&self) -> Option<&str> {
+        match self {
+            Self::NeedAccount(need) => Some(need.login()),
+            Self::NeedPasswordCheck(need) => Some(need.login()),
+            Self::Done(identity) => Some(&identity.login),
+            Self::Challenge(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// Who the client has proved to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {

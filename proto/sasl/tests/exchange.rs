@@ -43,6 +43,7 @@ fn plain_takes_its_initial_response_and_its_answer_to_an_empty_challenge_alike()
     let late = challenge(secure().start("plain", None));
     assert!(late.message().is_empty());
     for step in [early, late.step(&message)] {
+        assert_eq!(step.login(), Some("joe"), "who is claimed is known before it is proved");
         let (login, step) = checked(step);
         assert_eq!(login, "joe");
         let expected = Identity { mechanism: Mechanism::Plain, login: "joe".into(), authzid: None };

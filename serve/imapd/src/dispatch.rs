@@ -1,19 +1,23 @@
 //! Which verb runs in which state, and what follows from it.
 
 use address::AccountName;
-use imap::{Command, MailboxName, Numbering, Tag};
+use imap::{Command, MailboxName, Numbering, Quirk, Quirks, Tag};
 
 use crate::cmd::*;
 use crate::login::is_wrong_guess;
+use crate::names::mended;
 use crate::refusal::{Done, DoneCode, Outcome, Refusal, Stop};
-use crate::report::Expunges;
+use crate::report::Unasked;
 use crate::session::{Next, Session};
 use crate::state::State;
 
 impl Session {
     /// Runs one command and answers it.
-    pub(crate) async fn command(&mut self, tag: &Tag, command: Command) -> Result<Next, Stop> {
-        let expunges = expunges(&command);
+    pub(crate) async fn command(&mut self, tag: &Tag, mut command: Command) -> Result<Next, Stop> {
+        let unasked = unasked(&command, self.quirks);
+        for name in command.mailboxes_mut() {
+            *name = mended(self.quirks, name);
+        }
         let next = match &command {
             Command::StartTls => Next::Handshake,
             Command::Logout => Next::Close,
@@ -23,7 +27,7 @@ impl Session {
         metrics::counter!("tartan_imapd_commands_total").increment(1);
         let outcome = Box::pin(self.any_state(tag, command)).await;
         let done = outcome.is_ok();
-        self.answer(tag, outcome, expunges).await?;
+        self.answer(tag, outcome, unasked).await?;
         match self.logins_refused < limits::AUTH_FAILURES_MAX {
             true => Ok(if done { next } else { Next::Command }),
             false => Err(Stop::Bye("Too many failed logins")),
@@ -41,7 +45,12 @@ impl Session {
                 self.state.unselect();
                 logout::run(&mut self.channel)
             }
-            Command::Id(client) => id::run(&mut self.channel, &client),
+            Command::Id(client) => {
+                if self.settings.quirks_by_client {
+                    self.quirks = self.settings.quirks.and(Quirks::of_client(&client));
+                }
+                id::run(&mut self.channel, &client, self.quirks)
+            }
             Command::StartTls | Command::Authenticate { .. } | Command::Login { .. } => {
                 self.state.expect_login()?;
                 self.before_login(command).await
@@ -57,22 +66,25 @@ impl Session {
 
     async fn before_login(&mut self, command: Command) -> Outcome {
         let deadline = self.deadline();
+        let mut claimed = None;
         let entered = match command {
             Command::StartTls => return starttls::run(&mut self.channel, self.tls.is_some()),
             Command::Login { login, password } => {
                 let connection = self.channel.wire().connection();
-                login::run(connection, &*self.directory, &login, &password).await
+                let entered = login::run(connection, &*self.directory, &login, &password).await;
+                claimed = Some(login);
+                entered
             }
             Command::Authenticate { mechanism, initial } => {
                 let (out, directory) = (&mut self.channel, &*self.directory);
-                authenticate::run(out, directory, &mechanism, initial.as_ref(), deadline).await
+                authenticate::run(out, directory, &mechanism, initial.as_ref(), deadline, &mut claimed).await
             }
             _ => return Err(Refusal::bad("Log in first").into()),
         };
         match entered {
             Ok(account) => self.enter(account).await,
             Err(stop) => {
-                self.count_refused(&stop);
+                self.count_refused(&stop, claimed);
                 Err(stop)
             }
         }
@@ -87,9 +99,10 @@ impl Session {
         Ok(Done::with(DoneCode::Capability, "Logged in"))
     }
 
-    fn count_refused(&mut self, stop: &Stop) {
+    /// `claimed` is whom the client claims to be.
+    fn count_refused(&mut self, stop: &Stop, claimed: Option<String>) {
         if let Stop::Refused(refusal) = stop {
-            tracing::info!(text = %refusal.text, "login refused");
+            tracing::info!(login = claimed, error = %refusal.text, "login refused");
             metrics::counter!("tartan_imapd_logins_total", "result" => "refused").increment(1);
             self.logins_refused += u32::from(is_wrong_guess(refusal));
         }
@@ -115,7 +128,7 @@ impl Session {
             Command::Subscribe(mailbox) => subscribe::run(store, account, &mailbox).await,
             Command::Unsubscribe(mailbox) => subscribe::run_unsubscribe(store, account, &mailbox).await,
             Command::List(asked) => list::run(out, store, account, &asked).await,
-            Command::Lsub(asked) => lsub::run(out, store, account, &asked).await,
+            Command::Lsub(asked) => lsub::run(out, store, account, &asked, self.quirks).await,
             Command::Status { mailbox, items } => status::run(out, store, account, &mailbox, &items).await,
             Command::Namespace => namespace::run(out),
             Command::Select { mailbox, read_only, .. } => self.select(&mailbox, read_only).await,
@@ -163,7 +176,10 @@ impl Session {
                 Ok(done)
             }
             Command::Expunge { uids } => expunge::run(store, mailbox, uids.as_ref()).await,
-            Command::Search(asked) => search::run(out, tag, store, &self.searches, mailbox, &asked).await,
+            Command::Search(asked) => {
+                let by_words = self.quirks.has(Quirk::SearchWords);
+                search::run(out, tag, store, &self.searches, mailbox, &asked, by_words).await
+            }
             Command::Fetch(asked) => fetch::run(out, store, mailbox, &asked).await,
             Command::Store(asked) => store::run(out, store, mailbox, &asked).await,
             Command::Copy { by, set, mailbox: target } => {
@@ -177,13 +193,20 @@ impl Session {
     }
 }
 
-/// RFC 3501 7.4.1: no EXPUNGE while a command runs that names messages by sequence number.
-fn expunges(command: &Command) -> Expunges {
+/// What a command may tell besides its answer. RFC 3501 7.4.1: no EXPUNGE where it names messages by sequence number.
+fn unasked(command: &Command, quirks: Quirks) -> Unasked {
     let by = match command {
+        Command::Noop | Command::Check | Command::Expunge { .. } | Command::Move { .. } | Command::Idle => {
+            return Unasked::All;
+        }
         Command::Fetch(asked) => asked.by,
         Command::Store(asked) => asked.by,
         Command::Search(asked) => asked.by,
         _ => Numbering::Uid,
     };
-    if by == Numbering::Sequence { Expunges::Later } else { Expunges::Now }
+    match by {
+        _ if quirks.has(Quirk::DelayNewMail) => Unasked::Nothing,
+        Numbering::Sequence => Unasked::NoExpunges,
+        Numbering::Uid => Unasked::All,
+    }
 }

@@ -28,4 +28,5 @@ mod session;
 mod state;
 mod uids;
 
+pub use imap::{Quirk, Quirks};
 pub use server::{ImapServer, ImapSettings};

@@ -73,10 +73,15 @@ impl Needs {
 /// How many of the first messages are read together, given the sizes of all: at least one, and no more than may be
 /// in memory.
 pub(crate) fn together(sizes: impl Iterator<Item = u64>) -> usize {
+    within(sizes, limits::BODY_MEMORY_BYTES_MAX)
+}
+
+/// How many of the first sizes fit into so many bytes; at least one.
+pub(crate) fn within(sizes: impl Iterator<Item = u64>, bytes_max: usize) -> usize {
     let mut bytes: u64 = 0;
     let fit = sizes.take_while(|size| {
         bytes = bytes.saturating_add(*size);
-        bytes <= limits::BODY_MEMORY_BYTES_MAX as u64
+        bytes <= bytes_max as u64
     });
     fit.count().max(1)
 }

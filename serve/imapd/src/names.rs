@@ -4,7 +4,7 @@
 //! other users' mailboxes will be; until they can be shared, nobody but NAME sees them there.
 
 use address::AccountName;
-use imap::{Code, MailboxName};
+use imap::{Code, MailboxName, Quirk, Quirks};
 use mailstore::MailboxPath;
 
 use crate::refusal::{Outcome, Refusal};
@@ -32,6 +32,14 @@ fn own_by_owner(account: &AccountName, owner: &str, below: &[&str]) -> Outcome<M
     }
     let components: Vec<&str> = std::iter::once("INBOX").chain(below.iter().copied()).collect();
     Ok(MailboxPath::personal(account, &components)?)
+}
+
+/// A mailbox name as the client means it ([`Quirk::ExtraSeparator`]).
+pub(crate) fn mended(quirks: Quirks, name: &MailboxName) -> MailboxName {
+    match quirks.has(Quirk::ExtraSeparator) {
+        true => name.without_separator_at_end(SEPARATOR),
+        false => name.clone(),
+    }
 }
 
 /// The name of one of the account's own mailboxes.

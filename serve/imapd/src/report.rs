@@ -7,22 +7,29 @@ use crate::channel::Channel;
 use crate::refusal::{Outcome, Stop};
 use crate::selected::{RecentUids, Selected};
 
-/// Whether EXPUNGE responses may be sent now. RFC 3501 7.4.1: not while FETCH, STORE or SEARCH by sequence
-/// number runs, since the client could not tell which message a number means.
+/// What may be told at the end of a command besides its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expunges {
-    Now,
-    Later,
+pub(crate) enum Unasked {
+    All,
+    /// RFC 3501 7.4.1: no EXPUNGE while FETCH, STORE or SEARCH by sequence number runs, since the client could not
+    /// tell which message a number means.
+    NoExpunges,
+    /// The client would not understand it ([`imap::Quirk::DelayNewMail`]).
+    Nothing,
 }
 
 /// Writes the difference between what the client knows and what is: expunges, then arrivals, then flags.
-pub(crate) async fn report(out: &mut Channel, selected: &mut Selected, expunges: Expunges) -> Outcome<()> {
+pub(crate) async fn report(out: &mut Channel, selected: &mut Selected, unasked: Unasked) -> Outcome<()> {
     if selected.mailbox.is_deleted() {
         return Err(Stop::Bye("The selected mailbox has been deleted"));
     }
+    if unasked == Unasked::Nothing {
+        selected.told.clear();
+        return Ok(());
+    }
     let snapshot = selected.mailbox.snapshot().await?;
     let known = selected.uids.last_uid().unwrap_or(0);
-    if expunges == Expunges::Now {
+    if unasked == Unasked::All {
         report_expunged(out, selected, &snapshot);
     }
     if snapshot.modseq() > selected.reported {

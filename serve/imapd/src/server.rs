@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use directory::{Directory, for_session};
 use disk::Disk;
+use imap::Quirks;
 use mailstore::Mailstore;
 use net::{Connection, TlsAcceptor};
 use telemetry::SessionId;
@@ -25,6 +26,10 @@ pub struct ImapSettings {
     pub message_bytes_max: u64,
     /// Time from the greeting, or from STARTTLS, to the login.
     pub login_time_max: Duration,
+    /// Quirks that every session has.
+    pub quirks: Quirks,
+    /// Whether a client that says by ID who it is gets the quirks that are known of it.
+    pub quirks_by_client: bool,
     /// Time without a command, and of one IDLE, after the login (RFC 3501 5.4 asks for 30 minutes).
     pub idle_time_max: Duration,
 }
@@ -34,6 +39,8 @@ impl Default for ImapSettings {
         Self {
             temporary_dir: PathBuf::from("tmp"),
             message_bytes_max: limits::MESSAGE_BYTES_MAX,
+            quirks: Quirks::NONE,
+            quirks_by_client: true,
             login_time_max: limits::IMAP_LOGIN_TIME_MAX,
             idle_time_max: limits::IMAP_IDLE_TIME_MAX,
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use directory::Directory;
 use imap::{
-    Append, Code, CommandError, Frame, FrameError, Line, LiteralDecision, LiteralHeader, Request, Status,
+    Append, Code, CommandError, Frame, FrameError, Line, LiteralDecision, LiteralHeader, Quirk, Quirks,
+    Request, Status, Tag, response,
 };
-use imap::{Tag, response};
 use mailstore::Mailstore;
 use net::{Connection, Instant, NetError, TlsAcceptor, Wire, deadline_in};
 
@@ -15,8 +15,9 @@ use crate::bodies::Bodies;
 use crate::channel::{Channel, ReadError};
 use crate::cmd::append::AppendStop;
 use crate::cmd::{append, capability};
+use crate::names::mended;
 use crate::refusal::{Done, Outcome, Refusal, Stop};
-use crate::report::{Expunges, report};
+use crate::report::{Unasked, report};
 use crate::search::SearchPool;
 use crate::state::State;
 
@@ -43,6 +44,7 @@ pub(crate) struct Session {
     pub(crate) settings: ImapSettings,
     /// The client knows of modseqs (RFC 7162 3.1).
     pub(crate) condstore: bool,
+    pub(crate) quirks: Quirks,
     /// Commands in a row that were BAD.
     bad_in_a_row: u32,
     pub(crate) logins_refused: u32,
@@ -63,6 +65,7 @@ impl Session {
         let channel = Channel::new(Wire::new(connection));
         let state = State::ExpectLogin;
         let login_deadline = deadline_in(settings.login_time_max);
+        let quirks = settings.quirks;
         Self {
             channel,
             state,
@@ -73,6 +76,7 @@ impl Session {
             searches,
             settings,
             condstore: false,
+            quirks,
             bad_in_a_row: 0,
             logins_refused: 0,
             login_deadline,
@@ -160,14 +164,17 @@ impl Session {
             Ok(account) => account,
             Err(stop) => {
                 self.channel.decide(LiteralDecision::Refuse);
-                return self.answer(tag, Err(stop), Expunges::Later).await;
+                return self.answer(tag, Err(stop), Unasked::NoExpunges).await;
             }
         };
+        let mut asked = asked.clone();
+        asked.mailbox = mended(self.quirks, &asked.mailbox);
+        let unasked = if self.quirks.has(Quirk::DelayNewMail) { Unasked::Nothing } else { Unasked::All };
         let (out, store, bodies) = (&mut self.channel, &self.mailstore, &self.bodies);
         let time_max = self.settings.idle_time_max;
-        match append::run(out, store, account, bodies, header, asked, time_max).await {
-            Ok(done) => self.answer(tag, Ok(done), Expunges::Now).await,
-            Err(AppendStop::Stop(stop)) => self.answer(tag, Err(stop), Expunges::Now).await,
+        match append::run(out, store, account, bodies, header, &asked, time_max).await {
+            Ok(done) => self.answer(tag, Ok(done), unasked).await,
+            Err(AppendStop::Stop(stop)) => self.answer(tag, Err(stop), unasked).await,
             Err(AppendStop::Malformed(error)) => self.malformed(&error),
             Err(AppendStop::Unframed(error)) => self.unframed(&error).map(drop),
         }
@@ -213,7 +220,10 @@ impl Session {
         }
         match error {
             FrameError::LineTooLong { .. } => self.count_bad().map(|()| Next::Command),
-            FrameError::LiteralTooLarge { .. } => Err(Stop::Bye("Literal is too large")),
+            FrameError::LiteralTooLarge { .. } => {
+                self.count_bad()?;
+                Err(Stop::Bye("Literal is too large"))
+            }
         }
     }
 
@@ -222,13 +232,13 @@ impl Session {
         &mut self,
         tag: &Tag,
         outcome: Outcome<Done>,
-        expunges: Expunges,
+        unasked: Unasked,
     ) -> Result<(), Stop> {
         if let Err(Stop::Broken(_) | Stop::Bye(_)) = outcome {
             return outcome.map(drop);
         }
         if let Some(mailbox) = self.state.mailbox() {
-            match report(&mut self.channel, mailbox, expunges).await {
+            match report(&mut self.channel, mailbox, unasked).await {
                 Err(Stop::Refused(refusal)) => tracing::warn!(text = %refusal.text, "changes not reported"),
                 reported => reported?,
             }
@@ -251,6 +261,7 @@ impl Session {
 
     /// A client that sends nothing but nonsense is sent away.
     fn count_bad(&mut self) -> Result<(), Stop> {
+        metrics::counter!("tartan_imapd_bad_commands_total").increment(1);
         self.bad_in_a_row += 1;
         match self.bad_in_a_row < limits::IMAP_ERRORS_MAX {
             true => Ok(()),
@@ -273,7 +284,10 @@ impl Session {
     fn farewell(&mut self, stop: Stop) {
         let text = match stop {
             Stop::Bye(text) => text,
-            Stop::Broken(NetError::Timeout("reading")) => "Autologout, idle for too long",
+            Stop::Broken(NetError::Timeout("reading")) => {
+                metrics::counter!("tartan_imapd_late_total").increment(1);
+                "Autologout, idle for too long"
+            }
             Stop::Broken(NetError::Stopping) => "Server is shutting down",
             Stop::Broken(error) => return error.fault().log("connection lost", &error),
             Stop::Refused(_) => "Internal error",

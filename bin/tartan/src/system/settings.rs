@@ -3,9 +3,9 @@
 use crate::error::CliError;
 use crate::paths::DataPaths;
 use address::Domain;
-use config::{AddressRange, Config, HostPort, LmtpEndpoint};
-use imapd::ImapSettings;
-use journal::JournalSettings;
+use config::{AddressRange, Config, HostPort, ImapQuirk, LmtpEndpoint};
+use imapd::{ImapSettings, Quirk};
+use journal::{CompactionSettings, JournalSettings};
 use lmtpd::LmtpdSettings;
 use mailstore::MailstoreSettings;
 use mx::MxSettings;
@@ -28,15 +28,32 @@ pub fn spool(config: &Config, paths: &DataPaths) -> SpoolSettings {
         back_off: config.spool.retries.clone(),
         delay_report_after: config.spool.delay_notice,
         expire_after: config.spool.expiry,
-        journal: JournalSettings { segment_bytes, ..SpoolSettings::default().journal },
+        audit_retention: config.spool.audit_retention,
+        compaction: Some(compaction(config)),
+        journal: JournalSettings {
+            segment_bytes: config.spool.segment_size.0,
+            reserve_bytes: config.journal.reserve.0,
+            space_low_bytes: config.journal.space_low.0,
+            ..JournalSettings::default()
+        },
         ..SpoolSettings::default()
     }
 }
 
 pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
-    let segment_bytes = config.mailstore.segment_size.0;
-    let retention = config.mailstore.retention;
-    MailstoreSettings { segment_bytes, retention, ..MailstoreSettings::new(paths.mailstore()) }
+    MailstoreSettings {
+        segment_bytes: config.mailstore.segment_size.0,
+        retention: config.mailstore.retention,
+        compaction: Some(compaction(config)),
+        reserve_bytes: config.journal.reserve.0,
+        space_low_bytes: config.journal.space_low.0,
+        ..MailstoreSettings::new(paths.mailstore())
+    }
+}
+
+/// How journals make room.
+pub fn compaction(config: &Config) -> CompactionSettings {
+    CompactionSettings { bytes_per_second: config.journal.compaction_rate.0, ..CompactionSettings::default() }
 }
 
 pub fn imapd(config: &Config, paths: &DataPaths) -> ImapSettings {
@@ -45,7 +62,20 @@ pub fn imapd(config: &Config, paths: &DataPaths) -> ImapSettings {
         message_bytes_max: config.limits.message_size.0,
         login_time_max: config.imapd.login_time,
         idle_time_max: config.imapd.idle_time,
+        quirks: config.imapd.quirks.iter().filter_map(|quirk| imap_quirk(*quirk)).collect(),
+        quirks_by_client: config.imapd.quirks.contains(&ImapQuirk::ByClient),
     }
+}
+
+fn imap_quirk(quirk: ImapQuirk) -> Option<Quirk> {
+    Some(match quirk {
+        ImapQuirk::ByClient => return None,
+        ImapQuirk::DelayNewMail => Quirk::DelayNewMail,
+        ImapQuirk::ExtraSeparator => Quirk::ExtraSeparator,
+        ImapQuirk::LsubNoselect => Quirk::LsubNoselect,
+        ImapQuirk::LsubSpecialUse => Quirk::LsubSpecialUse,
+        ImapQuirk::SearchWords => Quirk::SearchWords,
+    })
 }
 
 /// What the three roles that receive have in common.

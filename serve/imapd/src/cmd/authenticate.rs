@@ -10,17 +10,21 @@ use crate::channel::{Channel, ReadError};
 use crate::login::{account_of, refusal, sasl_server};
 use crate::refusal::{Outcome, Refusal, Stop};
 
-/// The account, after as many challenges as the mechanism needs.
+/// The account, after as many challenges as the mechanism needs; `claimed` becomes whom the client claims to be.
 pub(crate) async fn run(
     out: &mut Channel,
     directory: &dyn Directory,
     mechanism: &str,
     initial: Option<&Secret>,
     deadline: Instant,
+    claimed: &mut Option<String>,
 ) -> Outcome<AccountName> {
     let server = sasl_server(out.wire().connection());
     let mut step = server.start(mechanism, initial.map(|secret| secret.0.as_slice()));
     loop {
+        if let Some(login) = step.login() {
+            *claimed = Some(login.to_owned());
+        }
         match authenticate(directory, step).await {
             Authentication::Challenge(challenge) => step = answer(out, challenge, deadline).await?,
             Authentication::Done(principal) => return account_of(&principal),

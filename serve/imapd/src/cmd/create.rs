@@ -13,7 +13,8 @@ pub(crate) async fn run(
     name: &MailboxName,
     special_use: &[SpecialUse],
 ) -> Outcome {
-    let path = path_of(account, &without_separator(name))?;
+    // RFC 3501 6.3.3: a separator at the end says that names will be made below; the mailbox is made without it.
+    let path = path_of(account, &name.without_separator_at_end(SEPARATOR))?;
     let special_use = match special_use {
         [] => None,
         [one] => mailstore::SpecialUse::parse(one.attribute()),
@@ -21,10 +22,4 @@ pub(crate) async fn run(
     };
     store.mailbox_create(&path, special_use).await?;
     Ok(Done::plain("CREATE completed"))
-}
-
-/// RFC 3501 6.3.3: a separator at the end says that names will be made below; the mailbox is made without it.
-fn without_separator(name: &MailboxName) -> MailboxName {
-    let shorter = name.as_str().strip_suffix(SEPARATOR).and_then(|shorter| MailboxName::new(shorter).ok());
-    shorter.unwrap_or_else(|| name.clone())
 }

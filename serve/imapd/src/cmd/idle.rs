@@ -5,7 +5,7 @@ use net::Instant;
 
 use crate::channel::{Channel, ReadError};
 use crate::refusal::{Done, Outcome, Refusal, Stop};
-use crate::report::{Expunges, report};
+use crate::report::{Unasked, report};
 use crate::selected::Selected;
 
 /// Reports changes as they come until the client says DONE. Without a selected mailbox there is nothing to
@@ -19,7 +19,7 @@ pub(crate) async fn run(
     let mut changed = selected.as_ref().map(|selected| selected.mailbox.changed());
     loop {
         if let Some(selected) = selected.as_deref_mut() {
-            report(out, selected, Expunges::Now).await?;
+            report(out, selected, Unasked::All).await?;
         }
         out.send().await?;
         tokio::select! {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use address::AccountName;
-use imap::{List, response};
-use mailstore::Mailstore;
+use imap::{List, Quirk, Quirks, response};
+use mailstore::{MailboxPath, Mailstore};
 
 use super::list::steps;
 use crate::channel::Channel;
@@ -19,17 +19,19 @@ pub(crate) async fn run(
     store: &Mailstore,
     account: &AccountName,
     asked: &List,
+    quirks: Quirks,
 ) -> Outcome {
-    let mut shown: BTreeMap<String, &[&str]> = BTreeMap::new();
+    let mut shown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let patterns = asked.joined(SEPARATOR);
     let mut pace = Pace::default();
-    for name in store.subscriptions(account).iter().map(name_of) {
+    for path in &store.subscriptions(account) {
+        let name = name_of(path);
         pace.spend(steps(&patterns, &name) * name.split(SEPARATOR).count()).await;
         for pattern in &patterns {
             if pattern.matches(&name) {
-                shown.insert(name.clone(), &[]);
+                shown.insert(name.clone(), attributes(store, path, quirks));
             } else if let Some(level) = pattern.matched_ancestor(&name) {
-                shown.entry(level.to_owned()).or_insert(&["\\Noselect"]);
+                shown.entry(level.to_owned()).or_insert_with(|| vec!["\\Noselect"]);
             }
         }
     }
@@ -38,4 +40,17 @@ pub(crate) async fn run(
         out.relieve().await?;
     }
     Ok(Done::plain("LSUB completed"))
+}
+
+/// None, unless the client looks for them here.
+fn attributes(store: &Mailstore, path: &MailboxPath, quirks: Quirks) -> Vec<&'static str> {
+    let (noselect, special_use) = (quirks.has(Quirk::LsubNoselect), quirks.has(Quirk::LsubSpecialUse));
+    if !noselect && !special_use {
+        return Vec::new();
+    }
+    let entry = store.mailbox_find(path);
+    let selectable = entry.as_ref().is_some_and(|entry| entry.id.is_some());
+    let used_for = entry.and_then(|entry| entry.special_use).filter(|_| special_use);
+    let noselect = (noselect && !selectable).then_some("\\Noselect");
+    noselect.into_iter().chain(used_for.map(|use_| use_.as_str())).collect()
 }

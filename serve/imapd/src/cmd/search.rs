@@ -18,8 +18,9 @@ pub(crate) async fn run(
     pool: &SearchPool,
     selected: &Selected,
     asked: &Search,
+    by_words: bool,
 ) -> Outcome {
-    let program = Program::new(&asked.key, selected);
+    let program = Program::new(&asked.key, selected, by_words);
     let snapshot = selected.mailbox.snapshot().await?;
     let searched = Searched::new(program, snapshot.clone(), selected);
     let hits = tokio::select! {

@@ -47,6 +47,7 @@ pub(crate) struct Program {
     test: Test,
     needles: Needles,
     header: HeaderNeeds,
+    by_words: bool,
 }
 
 /// The strings of a program, each once.
@@ -74,9 +75,10 @@ pub(crate) struct Candidate<'c> {
 }
 
 impl Program {
-    pub(crate) fn new(key: &SearchKey, selected: &Selected) -> Self {
+    /// `by_words`: the words of a text may be apart ([`imap::Quirk::SearchWords`]).
+    pub(crate) fn new(key: &SearchKey, selected: &Selected, by_words: bool) -> Self {
         let (needles, header) = (Needles::default(), HeaderNeeds::default());
-        let mut program = Self { test: Test::All, needles, header };
+        let mut program = Self { test: Test::All, needles, header, by_words };
         program.test = program.prepare(key, selected);
         program
     }
@@ -116,10 +118,10 @@ impl Program {
             SearchKey::Bcc(text) => self.field("Bcc", text),
             SearchKey::Subject(text) => self.field("Subject", text),
             SearchKey::Header { name, value } => self.field(name, value),
-            SearchKey::Body(text) => Test::Body(self.needles.number(text)),
+            SearchKey::Body(text) => self.text(text, Test::Body),
             SearchKey::Text(text) => {
                 self.header.text = true;
-                Test::Text(self.needles.number(text))
+                self.text(text, Test::Text)
             }
             SearchKey::And(keys) => Test::And(keys.iter().map(|key| self.prepare(key, selected)).collect()),
             SearchKey::Or(one, other) => {
@@ -130,7 +132,17 @@ impl Program {
     }
 
     fn field(&mut self, name: &str, value: &str) -> Test {
-        Test::Header(self.header.field(name), self.needles.number(value))
+        let field = self.header.field(name);
+        self.text(value, |needle| Test::Header(field, needle))
+    }
+
+    /// The text as a whole, or each of its words.
+    fn text(&mut self, text: &str, test: impl Fn(usize) -> Test) -> Test {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match self.by_words && words.len() > 1 {
+            true => Test::And(words.iter().map(|word| test(self.needles.number(word))).collect()),
+            false => test(self.needles.number(text)),
+        }
     }
 }
 

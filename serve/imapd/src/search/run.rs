@@ -12,7 +12,7 @@ use super::program::{Candidate, Program};
 use super::text::Found;
 use super::watch::Watch;
 use crate::cmd::fetch::is_damage;
-use crate::material::together;
+use crate::material::{together, within};
 use crate::selected::{RecentUids, Selected};
 use crate::uids::Numbered;
 
@@ -97,14 +97,16 @@ impl Search<'_> {
                 None => undecided.push(*message),
             }
         }
-        if !undecided.is_empty() {
-            self.read(undecided, hits).await?;
-            hits.messages[before..].sort_unstable_by_key(|message| message.seq);
+        while !undecided.is_empty() {
+            let sizes = undecided.iter().map(|message| header_bytes(self.size_of(*message)));
+            let later = undecided.split_off(within(sizes, limits::IMAP_SEARCH_HEADER_BYTES_MAX));
+            self.read(std::mem::replace(&mut undecided, later), hits).await?;
         }
+        hits.messages[before..].sort_unstable_by_key(|message| message.seq);
         Ok(())
     }
 
-    /// Looks into messages: first into the headers of all, then into the bodies that are left.
+    /// Looks into messages whose headers fit in memory: first into these, then into the bodies that are left.
     async fn read(&self, undecided: Vec<Numbered>, hits: &mut Hits) -> Result<(), MailstoreError> {
         let mut left = Vec::new();
         for (opened, holds) in self.by_header(undecided).await? {
@@ -196,10 +198,31 @@ impl Search<'_> {
     }
 }
 
+/// What is kept of the header of a message of that size, at most.
+fn header_bytes(size: u64) -> u64 {
+    size.min(limits::HEADER_BYTES_MAX as u64)
+}
+
 /// None for a message that is damaged, which is logged.
 fn readable<T>(read: Result<T, MailstoreError>) -> Result<Option<T>, MailstoreError> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(error) => is_damage(&error).map(|_| None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_as_far_as_they_fit_in_memory() {
+        let read_together = |size: u64| {
+            let sizes = std::iter::repeat_n(header_bytes(size), BATCH_MESSAGES);
+            within(sizes, limits::IMAP_SEARCH_HEADER_BYTES_MAX)
+        };
+        assert_eq!(read_together(8 * 1024), BATCH_MESSAGES, "usual messages are read in one turn");
+        let large = read_together(u64::MAX);
+        assert!(large * limits::HEADER_BYTES_MAX <= limits::IMAP_SEARCH_HEADER_BYTES_MAX && large > 1);
     }
 }
