@@ -39,7 +39,7 @@ pub use error::{Damage, JournalError, SequencerError, StoreError, ViewError};
 pub use files::Pin;
 pub use gap::{Gap, GapKind};
 pub use inspect::{Lost, SalvageReport, SegmentStat, StatReport, Tally, VerifyReport, salvage, stat, verify};
-pub use local::{JournalFile, JournalSettings, LocalJournal};
+pub use local::{JournalFile, JournalSettings, LocalJournal, StoreBackup};
 pub use lsn::{Epoch, Lsn, Place};
 pub use read::{Frame, Frames};
 pub use record::{Class, Record, StoredRecord};

@@ -30,6 +30,8 @@ use crate::{Journal, Room, Synced, inspect};
 pub struct JournalSettings {
     /// Bytes of a segment after which the next is begun.
     pub segment_bytes: u64,
+    /// Bytes of zeros that are written ahead of frames, so that most syncs do not make the file longer; 0 for none.
+    pub ahead_bytes: u64,
     /// The store that it belongs to, in metrics: `spool`, `directory`, `mailstore`.
     pub store: &'static str,
     /// Bytes of the file that keeps room on the disk for times when it is full (`limits::RESERVE_BYTES`); 0 for none.
@@ -40,7 +42,13 @@ pub struct JournalSettings {
 
 impl Default for JournalSettings {
     fn default() -> Self {
-        Self { segment_bytes: limits::SEGMENT_BYTES, store: "journal", reserve_bytes: 0, space_low_bytes: 0 }
+        Self {
+            segment_bytes: limits::SEGMENT_BYTES,
+            ahead_bytes: limits::SEGMENT_AHEAD_BYTES,
+            store: "journal",
+            reserve_bytes: 0,
+            space_low_bytes: 0,
+        }
     }
 }
 
@@ -244,5 +252,23 @@ impl Journal for LocalJournal {
 
     fn close(&self) -> Result<(), JournalError> {
         self.writer.lock().close(&self.space)
+    }
+}
+
+/// What a backup copies of a store, and what keeps it in place until this is dropped.
+pub struct StoreBackup {
+    files: Vec<JournalFile>,
+    _pins: Vec<Box<dyn Send + Sync>>,
+}
+
+impl StoreBackup {
+    /// `files` with names from the store's directory on; `pins` keep them there.
+    pub fn new(files: Vec<JournalFile>, pins: Vec<Box<dyn Send + Sync>>) -> Self {
+        Self { files, _pins: pins }
+    }
+
+    /// The files, with names from the store's directory on.
+    pub fn files(&self) -> &[JournalFile] {
+        &self.files
     }
 }
