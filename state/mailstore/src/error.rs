@@ -93,8 +93,20 @@ impl MailstoreError {
             | Self::MessageTooLarge
             | Self::UidsExhausted => Fault::Policy,
             Self::Journal(error) => error.fault(),
+            Self::Disk(error) if disk::is_no_space(error) => Fault::Temporary,
             Self::BodyUnknown | Self::Damaged(_) | Self::Disk(_) => Fault::Local,
             Self::TaskDied | Self::Unexpected => Fault::Bug,
+        }
+    }
+}
+
+impl MailstoreError {
+    /// Whether the disk is full, or nearly so: refused, and to be tried again when there is room.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::Journal(error) => matches!(error, SequencerError::NoSpace),
+            Self::Disk(error) => disk::is_no_space(error),
+            _ => false,
         }
     }
 }

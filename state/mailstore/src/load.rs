@@ -185,7 +185,8 @@ fn vanished(view: &dyn ViewRead, mailbox: MailboxId) -> Result<(Vec<(ModSeq, Uid
         let modseq = rows::change_key_modseq(&key)?;
         if seen == VANISHED_MAX || runs > VANISHED_RUNS_MAX {
             vanished.reverse();
-            return Ok((vanished, modseq));
+            // A change that was kept for its own sake may stand below those that were forgotten.
+            return Ok((vanished, modseq.max(floor)));
         }
         let change: ChangeRow = decoded(&row)?;
         if change.kind == ChangeKind::Gone {

@@ -9,11 +9,10 @@ use disk::Disk;
 use jiff::Timestamp;
 use journal::{
     Class, Compaction, CompactionError, CompactionReport, CompactionSettings, Compactor, FjallView, Journal,
-    JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Sequencer, SequencerError, SequencerHandle,
-    SequencerSettings, View,
+    JournalSettings, KeyRange, LocalJournal, MemoryView, Order, Room, Sequencer, SequencerError,
+    SequencerHandle, SequencerSettings, View,
 };
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 
 use crate::bodies::Bodies;
 use crate::check;
@@ -21,6 +20,7 @@ use crate::codec::decoded;
 use crate::command::{Command, Reply, TransferPlace};
 use crate::fresh::Fresh;
 use crate::id::TransferId;
+use crate::pieces::Turns;
 use crate::purge::{PurgeWorker, Rounds};
 use crate::rows::{self, UnplacedRow};
 use crate::sequenced::Sequenced;
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) scratch: Option<PathBuf>,
     pub(crate) account_mailboxes: Vec<AccountMailbox>,
     /// Turns of changes of several pieces.
-    pub(crate) bulk: Arc<Semaphore>,
+    pub(crate) turns: Turns,
     /// One purge at a time, and how far they have come.
     pub(crate) purging: tokio::sync::Mutex<Rounds>,
     handle: SequencerHandle<Sequenced>,
@@ -81,7 +81,7 @@ impl Mailstore {
             local,
             scratch: check::scratch_dir(&settings),
             account_mailboxes: settings.account_mailboxes.clone(),
-            bulk: Arc::new(Semaphore::new(limits::BULK_CHANGES_MAX)),
+            turns: Turns::default(),
             purging: tokio::sync::Mutex::default(),
             handle: sequencer.handle(),
             running: Mutex::new(Running { sequencer: Some(sequencer), ..Running::default() }),
@@ -126,6 +126,14 @@ impl Mailstore {
         // A purge under way has been refused its next step by now.
         drop(purges);
         stopped
+    }
+
+    /// Refuses what grows while there is little room, before anything is written for it.
+    pub(crate) fn room_check(&self) -> Result<(), MailstoreError> {
+        match self.inner.handle.room() {
+            Room::Enough => Ok(()),
+            Room::Low | Room::Full => Err(SequencerError::NoSpace.into()),
+        }
     }
 
     /// Whether the store takes no changes any more.

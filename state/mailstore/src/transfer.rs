@@ -100,8 +100,11 @@ mod tests {
     impl Bench {
         /// A store with four messages.
         async fn new() -> Self {
-            let disk = FaultDisk::new();
-            let store = Mailstore::open(settings(), Arc::new(disk.clone())).unwrap();
+            Self::open(settings(), FaultDisk::new()).await
+        }
+
+        async fn open(settings: MailstoreSettings, disk: FaultDisk) -> Self {
+            let store = Mailstore::open(settings, Arc::new(disk.clone())).unwrap();
             let inbox =
                 store.account_ensure(&AccountName::parse("alice@example.org").unwrap()).await.unwrap();
             for _ in 0..4 {
@@ -230,6 +233,38 @@ mod tests {
         );
         replay(&bench, &view, Lsn::FIRST, 1);
         assert_eq!(crate::check::differences(&*maintained, &view).unwrap(), [], "also from the beginning");
+    }
+
+    /// Lets all segments go that can.
+    async fn compact(store: &Mailstore) -> journal::CompactionReport {
+        let (store, eager) = (store.clone(), journal::CompactionSettings::eager());
+        let settings = journal::CompactionSettings { live_share_max: 2.0, ..eager };
+        tokio::task::spawn_blocking(move || store.compact(settings)).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn segments_of_a_large_copy_wait_for_its_end_and_go_then() {
+        let disk = FaultDisk::new();
+        let settings = MailstoreSettings { segment_bytes: 256, ..settings() };
+        let mut bench = Bench::open(settings.clone(), disk.clone()).await;
+        bench.committed().await;
+        let waiting = compact(&bench.store).await;
+        assert!(waiting.stuck.iter().any(|(_, why)| why.contains("under way")), "{waiting}");
+        bench.check();
+        for index in 0..2 {
+            let (mailbox, transfer) = (bench.inbox, TransferId(7));
+            let place = TransferPlace { mailbox, transfer, index, bytes: 0 };
+            bench.store.submit(Command::TransferPlace(place)).await.unwrap();
+            compact(&bench.store).await;
+            bench.check();
+        }
+        let done = compact(&bench.store).await;
+        assert!(done.compacted > 0 && done.stuck.is_empty(), "{done}");
+        bench.check();
+        disk.crash(Crash::Power);
+        bench.store = Mailstore::open(settings, Arc::new(disk)).unwrap();
+        assert_eq!((bench.unplaced(), bench.numbers().await), (0, vec![1, 2, 3, 4, 5, 6, 7, 8]));
+        bench.check();
     }
 
     #[tokio::test]

@@ -66,7 +66,8 @@ impl Mailstore {
         let Some(inbox) = inbox else { return rename(0).await.map(drop) };
         let using = self.in_use(inbox).await?;
         let Piece { uids, bytes } = using.whole();
-        if uids.len() > limits::RENAME_MESSAGES_MAX && self.mailbox_find(to).is_none() {
+        let possible = from.domain() == to.domain() && self.mailbox_find(to).is_none();
+        if possible && uids.len() > limits::RENAME_MESSAGES_MAX {
             let mailbox = self.mailbox_create(to, None).await?;
             return self.move_messages(inbox, uids, mailbox).await.map(drop);
         }
@@ -114,6 +115,7 @@ impl Mailstore {
         if body.len() <= IN_PLACE_BYTES_MAX && !body.is_file() {
             return prepare(&body, &bodies.disk, &bodies.dir);
         }
+        self.room_check()?;
         self.blocking(move |inner| prepare(&body, &inner.bodies.disk, &inner.bodies.dir)).await
     }
 
@@ -135,7 +137,7 @@ impl Mailstore {
             let _placed = using.placed().await;
             return self.submit(store(uids, piece.bytes)).await?.store();
         }
-        let _turn = self.bulk_turn().await?;
+        let _turn = self.bulk_turn(mailbox).await?;
         let _placed = using.placed().await;
         let mut outcome = StoreOutcome { missing: uids, ..StoreOutcome::default() };
         for piece in pieces {
@@ -163,7 +165,7 @@ impl Mailstore {
         if outcome.uids.len() < MESSAGES_MAX {
             return Ok(outcome);
         }
-        let _turn = self.bulk_turn().await?;
+        let _turn = self.bulk_turn(mailbox).await?;
         let _placed = using.placed().await;
         loop {
             let more = self.submit_bulk(expunge()).await?.expunge()?;
@@ -209,7 +211,7 @@ impl Mailstore {
             let _placed = using.placed().await;
             return self.submit(command(uids, piece.bytes)).await?.copy();
         }
-        let _turn = self.bulk_turn().await?;
+        let _turn = self.bulk_turn(from).await?;
         let _placed = using.placed().await;
         let mut moved: Option<CopyOutcome> = None;
         for piece in pieces {
@@ -232,7 +234,7 @@ impl Mailstore {
     ) -> Result<CopyOutcome, MailstoreError> {
         let store = self.clone();
         let copying = tokio::spawn(async move {
-            let _turn = store.bulk_turn().await?;
+            let _turn = store.bulk_turn(to).await?;
             let copied = Transfer::new(store)?.copy(from, pieces, to).await;
             drop(using);
             copied

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use disk::{Crash, Disk, FaultDisk};
-use mailstore::{Appended, FlagChange, Flags, MailboxId, Mailstore, MailstoreError, SystemFlag, Uid};
-use support::{Bench, alice, flags, message, path, request, settings, uid, uids};
+use mailstore::{Appended, FlagChange, Flags, MailboxId, Mailstore, MailstoreError, SystemFlag};
+use support::{Bench, flags, message, path, request, settings, uid, uids};
 
 #[tokio::test]
 async fn uid_is_not_reused_after_expunge_and_crash() {
@@ -93,75 +93,6 @@ async fn every_acknowledged_message_is_there_once_and_whole_after_a_crash_under_
         let last = acknowledged.keys().next_back().copied();
         assert!(last < Some(bench.append("after").await.uid()));
         bench.check();
-    }
-}
-
-/// What a scenario got acknowledged before the disk failed.
-#[derive(Default)]
-struct Known {
-    inbox: Option<MailboxId>,
-    first: Option<Uid>,
-    large: Option<Uid>,
-    seen: bool,
-    copied: bool,
-    expunged: bool,
-    renamed: bool,
-}
-
-async fn scenario(store: &Mailstore, known: &mut Known) -> Result<(), MailstoreError> {
-    let inbox = store.account_ensure(&alice()).await?;
-    known.inbox = Some(inbox);
-    known.first = Some(store.append(request(inbox, &message("one"), Flags::EMPTY)).await?.uid());
-    let large = format!("Subject: l\r\n\r\n{}", "x".repeat(limits::BODY_MEMORY_BYTES_MAX));
-    known.large = Some(store.append(request(inbox, &large, Flags::EMPTY)).await?.uid());
-    store.store(inbox, uids([1]), FlagChange::Add(flags(&[SystemFlag::Seen])), None).await?;
-    known.seen = true;
-    let a = store.mailbox_create(&path(&["a"]), None).await?;
-    store.copy(inbox, uids([1, 2]), a).await?;
-    known.copied = true;
-    store.store(inbox, uids([2]), FlagChange::Add(flags(&[SystemFlag::Deleted])), None).await?;
-    store.expunge(inbox, None).await?;
-    known.expunged = true;
-    store.mailbox_rename(&path(&["a"]), &path(&["b", "c"])).await?;
-    known.renamed = true;
-    Ok(())
-}
-
-async fn holds(store: &Mailstore, known: &Known) {
-    let Some(inbox) = known.inbox else { return };
-    let snapshot = store.snapshot(inbox).await.unwrap();
-    let first = known.first.map(|uid| snapshot.find(uid).unwrap());
-    assert!(!known.seen || first.is_some_and(|row| row.flags.has(SystemFlag::Seen)));
-    if let Some(row) = known.large.and_then(|uid| snapshot.find(uid)) {
-        assert!(store.body(row.body).await.unwrap().len() > limits::BODY_MEMORY_BYTES_MAX as u64);
-    }
-    assert!(!known.expunged || snapshot.len() == 1);
-    assert!(known.large.is_none() || snapshot.uid_next() == uid(3));
-    let name = if known.renamed { path(&["b", "c"]) } else { path(&["a"]) };
-    if let Some(entry) = store.mailbox_find(&name).filter(|_| known.copied) {
-        assert_eq!(store.status(entry.id.unwrap()).await.unwrap().messages, 2);
-    }
-    assert!(!known.renamed || store.mailbox_find(&name).is_some());
-}
-
-#[tokio::test]
-async fn whichever_disk_operation_fails_what_was_acknowledged_holds() {
-    for nth in 1.. {
-        let disk = FaultDisk::new();
-        disk.fail_from(nth, io::ErrorKind::Other);
-        let mut known = Known::default();
-        let done = match Mailstore::open(settings(), Arc::new(disk.clone())) {
-            Ok(store) => scenario(&store, &mut known).await,
-            Err(error) => Err(error),
-        };
-        disk.crash(if nth % 2 == 0 { Crash::Power } else { Crash::Torn(nth) });
-        let store = Mailstore::open(settings(), Arc::new(disk)).unwrap();
-        holds(&store, &known).await;
-        assert!(store.differences().unwrap().is_empty());
-        if done.is_ok() {
-            assert!(nth > 20, "the scenario must have met the fault");
-            return;
-        }
     }
 }
 

@@ -161,3 +161,40 @@ fn remove(dir: &std::path::Path) {
 pub(crate) fn scratch_dir(settings: &MailstoreSettings) -> Option<PathBuf> {
     (settings.view == ViewKind::Disk).then(|| settings.dir.join("view.check"))
 }
+
+#[cfg(test)]
+mod tests {
+    use address::AccountName;
+    use disk::RealDisk;
+    use journal::ViewBatch;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_view_that_differs_is_named_and_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings =
+            MailstoreSettings { account_mailboxes: Vec::new(), ..MailstoreSettings::new(dir.path()) };
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let store = Mailstore::open(settings.clone(), disk.clone()).unwrap();
+        let alice = AccountName::parse("alice@example.org").unwrap();
+        let inbox = store.account_ensure(&alice).await.unwrap();
+        store.stop().unwrap();
+        let view = store.inner.shared.view.clone();
+        let first = view.scan(rows::SUBSCRIPTIONS, KeyRange::all(), Order::Forward).unwrap().next();
+        let mut batch = ViewBatch::new();
+        batch.remove(rows::SUBSCRIPTIONS, first.unwrap().unwrap().0);
+        view.apply(view.applied_lsn(), batch).unwrap();
+        drop((view, store));
+
+        let options = CheckOptions::default();
+        let found = check_directory(settings.clone(), disk.clone(), &options, false).unwrap();
+        assert!(matches!(&found.findings[..], [finding] if finding.kind == FindingKind::View), "{found}");
+        let mended = check_directory(settings.clone(), disk.clone(), &options, true).unwrap();
+        assert!(mended.repaired && !mended.is_sound(), "{mended}");
+        assert!(!dir.path().join("view.check").exists());
+        let store = Mailstore::open(settings, disk).unwrap();
+        assert_eq!(store.subscriptions(&alice).len(), 1);
+        assert!(store.status(inbox).await.is_ok());
+    }
+}
