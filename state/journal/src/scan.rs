@@ -71,6 +71,9 @@ impl Scan {
             self.take(&at);
             return Ok(true);
         }
+        if reader.is_zero_from(self.end)? {
+            return Ok(false);
+        }
         if last && self.is_torn(reader, &found, witness)? {
             return Ok(false);
         }
@@ -166,6 +169,7 @@ impl Pieces {
         let (at, damage) = match look(&mut self.reader, self.offset, self.expected)? {
             Found::Whole(at) => (at, Vec::new()),
             Found::BodiesDamaged(at, damage) => (at, damage),
+            Found::Broken(_) if self.reader.is_zero_from(self.offset)? => return Ok(None),
             Found::Broken(damage) => return self.resume(damage).map(Some),
         };
         (self.offset, self.expected) = (at.end(), at.head.lsn_next());

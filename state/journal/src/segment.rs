@@ -216,6 +216,21 @@ impl SegmentReader {
         Ok(Some(states))
     }
 
+    /// Whether nothing but zeros follows: they are written ahead of frames, and cut off when a segment is full, unless a
+    /// crash comes before. That no frame is missing there is seen by the number of the next.
+    pub fn is_zero_from(&mut self, mut offset: u64) -> io::Result<bool> {
+        let end = self.len()?;
+        while offset < end {
+            let bytes = WINDOW_BYTES.min((end - offset) as usize);
+            let zeros = self.read(offset, bytes)?;
+            if zeros.is_none_or(|zeros| zeros.iter().any(|byte| *byte != 0)) {
+                return Ok(false);
+            }
+            offset += bytes as u64;
+        }
+        Ok(true)
+    }
+
     /// Where the next whole head lies at or after `offset`.
     pub fn head_find(&mut self, mut offset: u64) -> io::Result<Option<u64>> {
         let magic = memchr::memmem::Finder::new(&frame::MAGIC);

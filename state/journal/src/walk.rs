@@ -93,6 +93,10 @@ impl Walk {
         let at = self.read(|reader| reader.head_at(offset))?;
         match at.filter(|at| at.head.first == expected) {
             Some(at) => Ok(Some(at)),
+            None if self.read(|reader| reader.is_zero_from(offset))? => {
+                self.reader = None;
+                Ok(None)
+            }
             None => Err(self.damaged(expected)),
         }
     }

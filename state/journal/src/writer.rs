@@ -29,6 +29,10 @@ pub(crate) struct Writer {
     pub state: State,
     settings: JournalSettings,
     buffer: Vec<u8>,
+    /// Up to where the segment was written, with zeros behind its frames.
+    written: u64,
+    /// Whether zeros are written ahead: not on a disk that is full.
+    is_ahead: bool,
     /// Gone after the end, so that those who follow see it.
     pub synced: Option<watch::Sender<Lsn>>,
     lock: Option<Box<dyn FileLock>>,
@@ -75,6 +79,8 @@ impl Writer {
             lsn_next: scan.lsn_next,
             epoch: scan.epoch,
             state: State::Unbegun(scan.last),
+            written: scan.end,
+            is_ahead: settings.ahead_bytes > 0,
             settings,
             buffer: Vec::new(),
             synced: None,
@@ -169,6 +175,7 @@ impl Writer {
             Err(Failed::NoRoom) => self.cut()?,
         }
         space.release();
+        self.is_ahead = false;
         match work(self) {
             Ok(done) => Ok(done),
             Err(Failed::Other(error)) => Err(error),
@@ -179,13 +186,15 @@ impl Writer {
         }
     }
 
-    /// Takes back a frame that was written in part.
-    fn cut(&self) -> Result<(), JournalError> {
+    /// Takes back what stands behind the last frame: one that was written in part, or zeros.
+    fn cut(&mut self) -> Result<(), JournalError> {
         let cut = || {
             self.segment.file.set_len(self.offset)?;
             self.segment.file.sync_data()
         };
-        cut().map_err(JournalError::io(&self.segment.path))
+        cut().map_err(JournalError::io(&self.segment.path))?;
+        self.written = self.offset;
+        Ok(())
     }
 
     /// Begins the next segment if a frame of `bytes` would make this one too large.
@@ -200,7 +209,22 @@ impl Writer {
                 false => Failed::Other(error),
             })?;
         self.offset = SEGMENT_HEAD_BYTES as u64;
+        self.written = self.offset;
+        self.is_ahead = self.settings.ahead_bytes > 0;
         Ok(())
+    }
+
+    /// Adds zeros to a frame in the buffer that makes the file longer, so that the next ones do not: a sync of bytes in
+    /// blocks that were written before has the file system's own journal wait for nothing. Gives where the file then ends.
+    fn zeros_add(&mut self) -> u64 {
+        let end = self.offset + self.buffer.len() as u64;
+        let ahead = self.settings.ahead_bytes;
+        if end <= self.written || !self.is_ahead || self.buffer.len() as u64 >= ahead {
+            return end.max(self.written);
+        }
+        let full = end.next_multiple_of(ahead).min(self.settings.segment_bytes).max(end);
+        self.buffer.resize(self.buffer.len() + (full - end) as usize, 0);
+        full
     }
 
     /// Writes one frame and syncs it.
@@ -214,14 +238,16 @@ impl Writer {
             offset: self.offset,
         };
         let places = frame::encode(&heading, records, &mut self.buffer);
+        let frame_bytes = self.buffer.len() as u64;
+        let written = self.zeros_add();
         let file = &self.segment.file;
         file.write_at(&self.buffer, self.offset).map_err(|error| failed(&self.segment, error))?;
         let began = std::time::Instant::now();
         // Whatever the reason: after a failed sync nobody knows what is on the disk.
         file.sync_data().map_err(JournalError::io(&self.segment.path))?;
-        self.measure(began.elapsed(), records.len());
-        space.appended(self.buffer.len() as u64);
-        self.offset += self.buffer.len() as u64;
+        self.measure(began.elapsed(), records.len(), frame_bytes);
+        space.appended(frame_bytes);
+        (self.offset, self.written) = (self.offset + frame_bytes, written);
         self.buffer.shrink_to(limits::BODY_MEMORY_BYTES_MAX);
         Ok(self.proof(places))
     }
@@ -234,18 +260,28 @@ impl Writer {
         Synced { places, lsn_next: self.lsn_next, epoch: self.epoch }
     }
 
-    fn measure(&self, sync: std::time::Duration, records: usize) {
+    fn measure(&self, sync: std::time::Duration, records: usize, bytes: u64) {
         let store = self.settings.store;
         metrics::counter!("tartan_journal_syncs_total", "store" => store).increment(1);
         metrics::counter!("tartan_journal_records_total", "store" => store).increment(records as u64);
-        metrics::counter!("tartan_journal_bytes_total", "store" => store).increment(self.buffer.len() as u64);
+        metrics::counter!("tartan_journal_bytes_total", "store" => store).increment(bytes);
         metrics::histogram!("tartan_journal_sync_seconds", "store" => store).record(sync.as_secs_f64());
+    }
+
+    /// Writes the mark with which a term ends, as the last of the file.
+    fn mark_last(&mut self, space: &Space) -> Result<(), JournalError> {
+        self.is_ahead = false;
+        if self.written > self.offset {
+            self.segment.file.set_len(self.offset).map_err(JournalError::io(&self.segment.path))?;
+            self.written = self.offset;
+        }
+        self.with_room(space, |writer| writer.write(&[], space).map(drop))
     }
 
     /// Ends the term with a mark.
     pub fn close(&mut self, space: &Space) -> Result<(), JournalError> {
         let mark = match self.state {
-            State::Open => self.with_room(space, |writer| writer.write(&[], space).map(drop)),
+            State::Open => self.mark_last(space),
             State::Unbegun(_) | State::Refusing(_) => Ok(()),
         };
         self.state = State::Refusing(JournalError::Closed);

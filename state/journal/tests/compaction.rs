@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use disk::{Crash, Disk, FaultDisk, OpenMode};
 use journal::{
-    Class, Compaction, CompactionError, CompactionSettings, GapKind, Journal, JournalError, Lsn,
-    SequencerError, ViewRead,
+    Class, Compaction, CompactionError, CompactionSettings, GapKind, Journal, JournalError, JournalSettings,
+    Lsn, SequencerError, ViewRead,
 };
 use kit::{Command, DIR, LogView, Opened, Value, open, open_with, rebuilt, rows, settings, shown};
 use proptest::prelude::*;
@@ -364,12 +364,17 @@ fn check(opened: &Opened, model: &Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Small segments, with zeros ahead of frames.
+fn ahead() -> JournalSettings {
+    JournalSettings { ahead_bytes: 200, ..settings(600) }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
     #[test]
     fn what_remains_gives_the_view_that_was_maintained(steps in prop::collection::vec(step(), 1..160)) {
         let disk = FaultDisk::new();
-        let mut opened = open(&disk).unwrap();
+        let mut opened = open_with(&disk, LogView::default(), ahead()).unwrap();
         let mut model = Model::new();
         for step in steps {
             match step {
@@ -383,7 +388,7 @@ proptest! {
                     let view = opened.view.crash(chance);
                     disk.crash(Crash::Process);
                     drop(opened);
-                    opened = open_with(&disk, view, settings(600)).unwrap();
+                    opened = open_with(&disk, view, ahead()).unwrap();
                 }
                 Step::FailAt(n, seed) => {
                     disk.die_at(n);
@@ -392,11 +397,11 @@ proptest! {
                     let view = opened.view.crash(seed as usize);
                     disk.crash(Crash::Torn(seed));
                     drop(opened);
-                    opened = open_with(&disk, view, settings(600)).unwrap();
+                    opened = open_with(&disk, view, ahead()).unwrap();
                 }
                 Step::Rebuild => {
                     opened.sequencer.stop().unwrap();
-                    opened = open(&disk).unwrap();
+                    opened = open_with(&disk, LogView::default(), ahead()).unwrap();
                 }
             }
             check(&opened, &model)?;

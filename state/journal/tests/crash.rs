@@ -12,7 +12,7 @@ use journal::{Class, Epoch, Journal, JournalError, JournalSettings, LocalJournal
 const DIR: &str = "/journal";
 
 fn open_with(disk: &FaultDisk, segment_bytes: u64, witness: Lsn) -> Result<LocalJournal, JournalError> {
-    let settings = JournalSettings { segment_bytes, ..JournalSettings::default() };
+    let settings = JournalSettings { segment_bytes, ahead_bytes: 0, ..JournalSettings::default() };
     LocalJournal::open(Arc::new(disk.clone()), Path::new(DIR), settings, witness)
 }
 
@@ -32,7 +32,11 @@ fn append(journal: &LocalJournal, number: usize) -> Result<Place, JournalError> 
 }
 
 fn append_all(journal: &LocalJournal, count: usize) {
-    for number in 0..count {
+    append_all_from(journal, 0, count);
+}
+
+fn append_all_from(journal: &LocalJournal, from: usize, to: usize) {
+    for number in from..to {
         append(journal, number).unwrap();
     }
 }
@@ -329,6 +333,54 @@ fn a_missing_segment_is_damage() {
     assert!(names.len() > 4);
     disk.remove(&Path::new(DIR).join(&names[2])).unwrap();
     assert_eq!(open(&disk).unwrap().damage().len(), 1);
+}
+
+#[test]
+fn zeros_behind_the_frames_of_a_full_segment_are_no_damage_but_zeros_in_place_of_frames_are() {
+    let disk = FaultDisk::new();
+    append_all(&open(&disk).unwrap(), 12);
+    let place = {
+        let journal = open(&disk).unwrap();
+        journal.read(Lsn::FIRST).unwrap().nth(1).unwrap().unwrap().records[0].place
+    };
+    let end = len(&disk, &segment(1));
+    let zeros = |from: u64, to: u64| {
+        let file = disk.open(&segment(1), OpenMode::Write).unwrap();
+        file.write_at(&vec![0; (to - from) as usize], from).unwrap();
+    };
+    zeros(end, end + 700);
+    let journal = open(&disk).unwrap();
+    assert!(journal.damage().is_empty() && journal.verify().unwrap().is_empty());
+    assert_eq!(frames(&journal), 12);
+    drop(journal);
+    assert_eq!((place.segment, place.lsn), (Lsn(1), Lsn(3)));
+    zeros(place.offset - 72, end);
+    let journal = open(&disk).unwrap();
+    assert_eq!(journal.damage().iter().map(|damage| damage.lsn).collect::<Vec<_>>(), [Lsn(3)]);
+    assert_eq!(journal.verify().unwrap().len(), 1);
+    assert_eq!(journal.read(Lsn::FIRST).unwrap().take_while(Result::is_ok).count(), 1);
+}
+
+#[test]
+fn zeros_ahead_of_frames_are_cut_off_at_the_end_and_after_a_crash_and_bound_by_the_segment() {
+    let disk = FaultDisk::new();
+    let settings =
+        || JournalSettings { segment_bytes: 10_000, ahead_bytes: 4_096, ..JournalSettings::default() };
+    let open = || LocalJournal::open(Arc::new(disk.clone()), Path::new(DIR), settings(), Lsn::ZERO).unwrap();
+    let journal = open();
+    append(&journal, 0).unwrap();
+    assert_eq!(len(&disk, &segment(1)), 4_096);
+    append_all_from(&journal, 1, 8);
+    assert!(len(&disk, &segment(1)) <= 10_000);
+    disk.crash(Crash::Process);
+    drop(journal);
+    let journal = open();
+    assert_eq!(frames(&journal), 8);
+    let place = append(&journal, 8).unwrap();
+    journal.close().unwrap();
+    let last = last_segment(&disk);
+    let state = format!("state {}", 8).len() as u64;
+    assert_eq!(len(&disk, &last), place.offset + u64::from(place.len) + state + MARK_BYTES);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn open_and_submit(disk: &FaultDisk, settings: &JournalSettings, told: &mut Told
 
 #[test]
 fn appending_and_closing_under_faults_loses_nothing() {
-    let settings = settings(1 << 20);
+    let settings = JournalSettings { ahead_bytes: 500, ..settings(1 << 20) };
     let operations =
         loop_over(&settings, |_| Told::default(), |disk, told| open_and_submit(disk, &settings, told, 8));
     assert!(operations > 20, "{operations}");
@@ -159,7 +159,7 @@ fn appending_and_closing_under_faults_loses_nothing() {
 
 #[test]
 fn rotating_under_faults_loses_nothing() {
-    let settings = settings(400);
+    let settings = JournalSettings { ahead_bytes: 300, ..settings(400) };
     let operations =
         loop_over(&settings, |_| Told::default(), |disk, told| open_and_submit(disk, &settings, told, 14));
     assert!(operations > 50, "{operations}");
@@ -196,7 +196,7 @@ fn open_and_compact(disk: &FaultDisk, settings: &JournalSettings, told: &mut Tol
 
 #[test]
 fn compacting_under_faults_loses_nothing_and_brings_nothing_back() {
-    let settings = settings(400);
+    let settings = JournalSettings { ahead_bytes: 300, ..settings(400) };
     let operations = loop_over(
         &settings,
         |disk| written(disk, &settings, 14),

@@ -370,7 +370,7 @@ pub struct Opened {
 }
 
 pub fn settings(segment_bytes: u64) -> JournalSettings {
-    JournalSettings { segment_bytes, store: "values", ..JournalSettings::default() }
+    JournalSettings { segment_bytes, ahead_bytes: 0, store: "values", ..JournalSettings::default() }
 }
 
 pub fn open_with(
