@@ -225,8 +225,13 @@ fn journal_open(
     view: &dyn View,
 ) -> Result<LocalJournal, MailstoreError> {
     let MailstoreSettings { segment_bytes, reserve_bytes, space_low_bytes, .. } = *settings;
-    let journal_settings =
-        JournalSettings { segment_bytes, store: "mailstore", reserve_bytes, space_low_bytes };
+    let journal_settings = JournalSettings {
+        segment_bytes,
+        store: "mailstore",
+        reserve_bytes,
+        space_low_bytes,
+        ..JournalSettings::default()
+    };
     let dir: &Path = &settings.dir.join("journal");
     let journal = LocalJournal::open(disk.clone(), dir, journal_settings, view.applied_lsn())?;
     for damage in journal.damage() {
