@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use disk::{Body, BodyFile, Disk};
 use journal::{Journal, JournalError, SequencerError, View};
+use parking_lot::Mutex;
 
 use crate::cache::Cache;
 use crate::codec::decoded;
@@ -26,6 +27,38 @@ pub(crate) struct Bodies {
     journal: Arc<dyn Journal>,
     view: Arc<dyn View>,
     cache: Cache<Presented>,
+    leaving: Arc<Mutex<Leaving>>,
+}
+
+/// Files of bodies that are no more and stay while a backup may copy them.
+#[derive(Debug, Default)]
+struct Leaving {
+    pins: usize,
+    files: Vec<PathBuf>,
+}
+
+/// Keeps the files of all bodies in place.
+pub(crate) struct BodiesPin {
+    disk: Arc<dyn Disk>,
+    leaving: Arc<Mutex<Leaving>>,
+}
+
+impl BodiesPin {
+    pub(crate) fn new(bodies: &Bodies) -> Self {
+        bodies.leaving.lock().pins += 1;
+        Self { disk: bodies.disk.clone(), leaving: bodies.leaving.clone() }
+    }
+}
+
+impl Drop for BodiesPin {
+    fn drop(&mut self) {
+        let mut leaving = self.leaving.lock();
+        leaving.pins -= 1;
+        if leaving.pins == 0 {
+            // What stays behind is swept at the next start.
+            leaving.files.drain(..).for_each(|path| drop(self.disk.remove(&path)));
+        }
+    }
 }
 
 impl Bodies {
@@ -36,7 +69,8 @@ impl Bodies {
         view: Arc<dyn View>,
         cache_bytes_max: usize,
     ) -> Self {
-        Self { disk, dir, journal, view, cache: Cache::new(cache_bytes_max) }
+        let (cache, leaving) = (Cache::new(cache_bytes_max), Arc::default());
+        Self { disk, dir, journal, view, cache, leaving }
     }
 
     /// The presentation, if it is in memory.
@@ -81,9 +115,15 @@ impl Bodies {
         BodyData::message(&record, body).map(Body::from_bytes)
     }
 
-    /// Removes the file of a body that is no more.
+    /// Removes the file of a body that is no more, at once or when no backup needs it any longer.
     pub(crate) fn remove(&self, file: FileId) -> Result<(), MailstoreError> {
-        match self.disk.remove(&self.dir.join(file.name())) {
+        let path = self.dir.join(file.name());
+        let mut leaving = self.leaving.lock();
+        if leaving.pins > 0 {
+            leaving.files.push(path);
+            return Ok(());
+        }
+        match self.disk.remove(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }

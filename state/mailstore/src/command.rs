@@ -6,8 +6,8 @@ use crate::compaction::Key;
 use crate::id::TransferId;
 use crate::prepare::Prepared;
 use crate::{
-    AccountMailbox, Appended, BodyId, CopyOutcome, ExpungeOutcome, FlagChange, Flags, MailboxId, MailboxPath,
-    MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
+    AccountMailbox, Appended, BodyId, CopyOutcome, EmailId, ExpungeOutcome, FlagChange, Flags, MailboxId,
+    MailboxPath, MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
 };
 
 /// A command. Times are seconds since 1970; `bytes` are those of the messages that it changes, about.
@@ -35,6 +35,8 @@ pub(crate) struct Append {
     pub(crate) internal_date: i64,
     pub(crate) now: i64,
     pub(crate) prepared: Prepared,
+    /// Of a message that was in a store before; others get one.
+    pub(crate) email_id: Option<EmailId>,
 }
 
 pub(crate) struct AccountEnsure {

@@ -21,6 +21,7 @@
 //!   under that id: references are counted by counting rows, never by a number that is read and written back.
 
 mod apply;
+mod backup;
 mod bodies;
 mod cache;
 mod check;

@@ -14,8 +14,8 @@ use crate::prepare::{Prepared, prepare};
 use crate::presentation::Presented;
 use crate::transfer::Transfer;
 use crate::{
-    AppendRequest, Appended, CopyOutcome, ExpungeOutcome, FlagChange, MailboxId, MailboxPath, Mailstore,
-    MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
+    AppendRequest, Appended, CopyOutcome, EmailId, ExpungeOutcome, FlagChange, MailboxId, MailboxPath,
+    Mailstore, MailstoreError, ModSeq, SpecialUse, StoreOutcome, UidSet,
 };
 
 /// Messages that one command expunges; further ones go behind what others ask for.
@@ -100,10 +100,27 @@ impl Mailstore {
 impl Mailstore {
     /// Stores a message. The body is scanned, hashed and compressed here, before it waits for the journal.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, MailstoreError> {
+        self.append_known(request, None).await
+    }
+
+    /// Stores a message that was in a store before; it keeps the id that it had there (RFC 8474 5.1).
+    pub async fn append_restored(
+        &self,
+        request: AppendRequest,
+        email_id: EmailId,
+    ) -> Result<Appended, MailstoreError> {
+        self.append_known(request, Some(email_id)).await
+    }
+
+    async fn append_known(
+        &self,
+        request: AppendRequest,
+        email_id: Option<EmailId>,
+    ) -> Result<Appended, MailstoreError> {
         let AppendRequest { mailbox, body, flags, internal_date } = request;
         let (prepared, presented) = self.prepare(body).await?;
         let internal_date = internal_date.as_second();
-        let append = Append { mailbox, flags, internal_date, now: now(), prepared };
+        let append = Append { mailbox, flags, internal_date, now: now(), prepared, email_id };
         let (appended, body) = self.submit(Command::Append(Box::new(append))).await?.appended()?;
         self.inner.bodies.remember(body, presented);
         metrics::counter!("tartan_mailstore_appends_total").increment(1);

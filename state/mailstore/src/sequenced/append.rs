@@ -26,7 +26,7 @@ impl Sequenced {
         let (owner, uid_validity) = self.placed(mailbox)?;
         self.keywords_fit(mailbox, [&append.flags].into_iter())?;
         let (uid, counters) = self.uids_take(mailbox, 1)?;
-        let email_id = EmailId(self.fresh.number());
+        let email_id = append.email_id.unwrap_or_else(|| EmailId(self.fresh.number()));
         let thread_id = self.thread(owner, &append.prepared.thread_keys, email_id)?;
         let modseq = self.modseq_next();
         let size = append.prepared.stored.size;
