@@ -77,6 +77,12 @@ pub enum Command {
     Status,
     /// Make the running system read its configuration and certificates again, as SIGHUP does
     Reload,
+    /// Write the manual page of each command into a directory, for packages
+    #[command(hide = true)]
+    Manual {
+        /// It must be there
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ mod roles;
 mod system;
 mod trial;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use error::CliError;
 use print::Printer;
@@ -43,6 +43,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let printer = Printer::new(cli.global.json);
     let config = cli.global.config;
     match cli.command {
+        Command::Manual { directory } => {
+            clap_mangen::generate_to(Cli::command(), &directory).map_err(CliError::file(&directory))
+        }
         Command::Config(command) => command::config::run(&command, &config, &printer),
         Command::Roles => {
             let roles = roles::roles(&paths::config_load(&config)?);

@@ -6,7 +6,7 @@ use address::Domain;
 use config::{Config, System};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Reads and checks a configuration file. Relative paths in it are taken from its directory.
@@ -107,6 +107,11 @@ impl DataPaths {
     /// Makes the data directory, for its owner alone.
     pub fn create(&self) -> Result<(), CliError> {
         directory_create(&self.0)
+    }
+
+    /// The user to whom the data directory belongs, if there is one.
+    pub fn owner(&self) -> Option<u32> {
+        std::fs::metadata(&self.0).ok().map(|directory| directory.uid())
     }
 
     pub fn directory(&self) -> PathBuf {

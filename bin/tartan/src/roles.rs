@@ -5,7 +5,6 @@ use crate::print::table;
 use config::{Config, LmtpEndpoint, Role};
 use serde::Serialize;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// One role, as a process with it runs.
@@ -80,8 +79,11 @@ fn writable(paths: &DataPaths, role: Role) -> Vec<PathBuf> {
 
 /// The owner of the data directory; of this process where there is none yet.
 fn owner(paths: &DataPaths) -> String {
-    let uid = std::fs::metadata(paths.root())
-        .map_or_else(|_| rustix::process::getuid().as_raw(), |directory| directory.uid());
+    user_name(paths.owner().unwrap_or_else(|| rustix::process::getuid().as_raw()))
+}
+
+/// The name of a user of this host; the number where it has none.
+pub fn user_name(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');

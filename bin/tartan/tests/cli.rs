@@ -141,6 +141,32 @@ fn what_needs_a_running_system_says_that_there_is_none() {
 }
 
 #[test]
+fn dns_records_are_printed_for_a_system_that_was_never_started() {
+    let (dir, file) = stopped();
+    let records = ok(&["dns", "--no-check", "--address", "192.0.2.1", "--config", &file]);
+    assert!(records.contains("\nexample.org. 3600 IN MX 10 mail.example.org.\n"), "{records}");
+    assert!(records.contains("\nmail.example.org. 3600 IN A 192.0.2.1\n"), "{records}");
+    assert!(!dir.path().join("data").exists(), "who asks for records makes no system");
+    ok(&["domain", "add", "b\u{fc}cher.example", "--config", &file]);
+    let records = ok(&["dns", "--no-check", "--config", &file]);
+    assert!(records.contains("\nxn--bcher-kva.example. 3600 IN MX"), "{records}");
+    assert!(fails(2, &["dns", "a b", "--no-check", "--config", &file]).contains("a b"));
+    assert!(fails(2, &["dns", "--server", "ns.example", "--config", &file]).contains("192.0.2.1:5353"));
+    fails(2, &["dns", "--server", "192.0.2.1", "--no-check", "--config", &file]);
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = tempfile::tempdir().expect("a directory");
+    ok(&["manual", dir.path().to_str().expect("UTF-8")]);
+    for page in ["tartan.1", "tartan-dns.1", "tartan-spool-list.1"] {
+        let text = std::fs::read_to_string(dir.path().join(page)).expect("a page");
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    fails(1, &["manual", "/nonexistent"]);
+}
+
+#[test]
 fn roles_are_printed_with_ports_user_and_paths() {
     let (_dir, file) = stopped();
     let roles = ok(&["roles", "--config", &file]);

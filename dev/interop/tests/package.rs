@@ -4,8 +4,9 @@ use interop::machine::Machine;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
-use testkit::program::run;
+use testkit::program::{eventually, run};
 use testkit::trial::binary;
 
 /// Builds the package of the binary under test.
@@ -39,6 +40,8 @@ fn set_up(machine: &Machine) {
         "sed -i 's/mail.example.org/mail.tartan.test/; s/example.org/tartan.test/' /etc/tartan/tartan.toml",
     );
     machine.write("/tmp/password", b"a secret of hers\n");
+    let refused = machine.fails("tartan domain add tartan.test");
+    assert!(refused.contains("runuser -u tartan"), "what root writes, the service could not open: {refused}");
     machine.run("runuser -u tartan -- tartan domain add tartan.test");
     machine.run("runuser -u tartan -- tartan account add anna --password-file /tmp/password");
 }
@@ -76,6 +79,7 @@ fn the_package_is_installed_started_upgraded_while_it_runs_removed_and_purged() 
     let machine = machine(&["1.0", "1.1", "1.2"]);
     installed(&machine);
     started(&machine);
+    crashed(&machine);
     upgraded(&machine);
     upgraded_with_a_broken_configuration(&machine);
     removed(&machine);
@@ -110,6 +114,8 @@ fn started(machine: &Machine) {
     confined(machine);
     send(machine, "one");
     assert_eq!(subjects(machine, 1), ["one"]);
+    let records = machine.run("runuser -u tartan -- tartan dns --no-check --address 192.0.2.1");
+    assert!(records.contains("\ntartan.test. 3600 IN MX 10 mail.tartan.test.\n"), "{records}");
     machine.run("systemctl reload tartan");
     assert_eq!(property(machine, "ActiveState"), "active");
 }
@@ -128,6 +134,17 @@ fn confined(machine: &Machine) {
     assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1".to_owned(), "2".to_owned()));
     let root = machine.run(&format!("awk '$5 == \"/\" {{ print $6 }}' /proc/{pid}/mountinfo"));
     assert!(root.starts_with("ro,"), "{root}");
+}
+
+/// systemd starts it again.
+fn crashed(machine: &Machine) {
+    let before = property(machine, "MainPID");
+    machine.run("systemctl kill --signal=KILL tartan");
+    eventually(Duration::from_secs(60), "it is started again", || {
+        let is_other = property(machine, "MainPID") != before;
+        (is_other && property(machine, "ActiveState") == "active").then_some(())
+    });
+    assert_eq!(subjects(machine, 1), ["one"]);
 }
 
 fn upgraded(machine: &Machine) {
@@ -153,6 +170,9 @@ fn upgraded_with_a_broken_configuration(machine: &Machine) {
     assert!(told.contains("no option metrics.lissen") && told.contains("systemctl restart tartan"), "{told}");
     assert_eq!(property(machine, "MainPID"), before, "the old version goes on");
     assert_eq!(subjects(machine, 2), ["one", "two"]);
+    machine.fails("systemctl restart tartan");
+    assert!(property(machine, "StatusText").contains("no option metrics.lissen"), "why it does not start");
+    assert_eq!(property(machine, "NRestarts"), "0", "a mistake does not mend itself");
     machine.run("cp /tmp/right.toml /etc/tartan/tartan.toml && systemctl restart tartan");
     assert_eq!(subjects(machine, 2), ["one", "two"]);
 }

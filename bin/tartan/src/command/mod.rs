@@ -70,8 +70,6 @@ async fn dispatch(
         Command::Trace { message } => spool::trace(&message, client, printer).await,
         Command::Status => owner::status(client, printer).await,
         Command::Reload => owner::reload(client, printer).await,
-        Command::Serve | Command::Trial(_) | Command::Roles | Command::Config(_) | Command::Dns(_) => {
-            Err(CliError::Usage("this command is not about a running system".to_owned()))
-        }
+        _ => Err(CliError::Usage("this command is not about a running system".to_owned())),
     }
 }

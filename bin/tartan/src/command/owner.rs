@@ -3,9 +3,11 @@
 use crate::error::CliError;
 use crate::paths::DataPaths;
 use crate::print::Printer;
+use crate::roles::user_name;
 use crate::system::{directory_open, mail_open, spool_open};
 use admin::{AdminClient, AdminError, AdminHandles, ProcessStatus, ReloadReport};
 use config::Config;
+use rustix::process::getuid;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -73,6 +75,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 
 async fn open(config: &Config, paths: &DataPaths, needs: Needs) -> Result<AdminHandles, CliError> {
     paths.create()?;
+    not_of_another(paths)?;
     let mut opened = AdminHandles::default();
     match needs {
         Needs::Directory => opened.directory = Some(directory_open(config, paths).await?),
@@ -81,6 +84,15 @@ async fn open(config: &Config, paths: &DataPaths, needs: Needs) -> Result<AdminH
         Needs::Process => {}
     }
     Ok(opened)
+}
+
+/// What root writes into the data of another user, the system that runs as that user could not open.
+fn not_of_another(paths: &DataPaths) -> Result<(), CliError> {
+    let Some(owner) = paths.owner().filter(|owner| *owner != getuid().as_raw()) else { return Ok(()) };
+    let (data, user) = (paths.root().display(), user_name(owner));
+    Err(CliError::Usage(format!(
+        "{data} belongs to {user}: run this as that user, `runuser -u {user} -- tartan ...`"
+    )))
 }
 
 /// A refusal is a failure, anything else means that nobody answers.

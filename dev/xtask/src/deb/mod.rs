@@ -55,6 +55,7 @@ pub fn build(root: &Path, args: &DebArgs) -> io::Result<PathBuf> {
     let name = format!("tartan_{}_{}", args.version, architecture.trim());
     let tree = Tree::new(args.out.join(&name))?;
     program(&tree, &args.binary)?;
+    manual(&tree, &args.binary)?;
     files(root, &tree)?;
     documentation(root, &tree, &args.version)?;
     control(root, &tree, &args.version, architecture.trim())?;
@@ -85,9 +86,19 @@ fn files(root: &Path, tree: &Tree) -> io::Result<()> {
     Ok(())
 }
 
+/// A page for each command, as the program itself writes them.
+fn manual(tree: &Tree, binary: &Path) -> io::Result<()> {
+    let pages = Tree::new(tree.root().with_extension("manual"))?;
+    run(Command::new(binary).arg("manual").arg(pages.root()))?;
+    for page in fs::read_dir(pages.root())? {
+        let page = page?;
+        let name = page.file_name().to_string_lossy().into_owned();
+        tree.compressed(&format!("usr/share/man/man1/{name}.gz"), &fs::read_to_string(page.path())?)?;
+    }
+    pages.remove()
+}
+
 fn documentation(root: &Path, tree: &Tree, version: &str) -> io::Result<()> {
-    let manual = fs::read_to_string(root.join("packaging/tartan.1"))?;
-    tree.compressed("usr/share/man/man1/tartan.1.gz", &manual)?;
     tree.compressed("usr/share/doc/tartan/changelog.gz", &changelog(root, version)?)?;
     tree.compressed("usr/share/doc/tartan/dependencies.gz", &licences::dependencies(root)?)
 }
