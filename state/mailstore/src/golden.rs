@@ -196,6 +196,21 @@ fn records_of_version_1_are_read() {
 }
 
 #[test]
+fn records_of_large_copies_that_hang_on_each_other_are_known_as_such() {
+    let entangled = FIRST_KINDS.lines().filter(|line| {
+        let (kind, bytes) = line.split_once(' ').unwrap();
+        let record = Record::state(kind.parse().unwrap(), unhex(bytes));
+        keys(&record).unwrap().contains(&Key::Entangled)
+    });
+    let kinds: Vec<_> = entangled.map(|line| line.split_once(' ').unwrap().0).collect();
+    assert_eq!(kinds, ["8", "9", "16"]);
+    assert!(
+        entries().iter().all(|entry| !ENTANGLED[..2].contains(&entry.record().kind)),
+        "no new ones are written"
+    );
+}
+
+#[test]
 fn every_row_that_a_record_writes_is_a_row_of_a_thing_that_it_speaks_of() {
     for entry in entries() {
         let record = entry.record();
