@@ -11,6 +11,7 @@ pub mod process;
 pub mod program;
 pub mod proof;
 pub mod smtp;
+pub mod transcript;
 pub mod trial;
 
 pub use trial::Trial;

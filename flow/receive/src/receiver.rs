@@ -36,6 +36,10 @@ pub struct ReceiverSettings {
     pub domains_max: usize,
     /// Protocol errors after which a session is closed.
     pub errors_max: u32,
+    /// Senders and recipients refused for good after which a session is closed; not in LMTP.
+    pub refusals_max: u32,
+    /// Commands that lead to nothing, between two messages, after which a session is closed; not in LMTP.
+    pub idle_commands_max: u32,
     /// Time without a command after which a session is closed.
     pub command_time_max: Duration,
     /// Time without a byte of content after which a session is closed.
@@ -62,6 +66,8 @@ impl Default for ReceiverSettings {
             messages_max: limits::SMTP_MESSAGES_MAX,
             domains_max: usize::MAX,
             errors_max: limits::SMTP_ERRORS_MAX,
+            refusals_max: limits::SMTP_REFUSALS_MAX,
+            idle_commands_max: limits::SMTP_IDLE_COMMANDS_MAX,
             command_time_max: limits::SMTP_COMMAND_TIME_MAX,
             data_time_max: limits::SMTP_DATA_TIME_MAX,
             data_rate_bytes_min: limits::SMTP_DATA_RATE_BYTES_MIN,
@@ -75,19 +81,22 @@ impl Default for ReceiverSettings {
 impl ReceiverSettings {
     fn server(&self, flavour: Flavour, starttls: bool, auth: Vec<String>) -> ServerSettings {
         let offered = Extensions::ours(self.message_bytes_max);
+        let is_trusted = flavour == Flavour::Lmtp;
+        let usual = ServerSettings::new(flavour, self.hostname.clone());
         ServerSettings {
             flavour,
-            hostname: self.hostname.clone(),
             extensions: Extensions { starttls, auth, ..offered },
             auth_required: flavour == Flavour::Submission,
             recipients_max: self.recipients_max,
             // A relay may keep its connection to LMTP for as long as it has mail.
-            messages_max: if flavour == Flavour::Lmtp { usize::MAX } else { self.messages_max },
+            messages_max: if is_trusted { usize::MAX } else { self.messages_max },
             domains_max: self.domains_max,
             errors_max: self.errors_max,
+            refusals_max: if is_trusted { usual.refusals_max } else { self.refusals_max },
+            idle_commands_max: if is_trusted { usual.idle_commands_max } else { self.idle_commands_max },
             command_time_max: self.command_time_max,
             data_time_max: self.data_time_max,
-            ..ServerSettings::new(flavour, self.hostname.clone())
+            ..usual
         }
     }
 }

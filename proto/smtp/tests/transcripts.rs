@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use address::ForwardPath;
 use bytes::BytesMut;
-use smtp::command::{Auth, Mail, Rcpt};
+use smtp::command::{Auth, Command, Mail, Rcpt};
 use smtp::server::{Event, ServerSettings, Session};
-use smtp::{EnhancedCode, Flavour, Refusal, Reply};
+use smtp::{EnhancedCode, Extensions, Flavour, Refusal, Reply};
 
 #[test]
 fn the_machine_follows_the_transcripts() {
@@ -32,6 +32,26 @@ fn the_machine_follows_the_transcripts() {
     }
     assert!(ran > 25, "only {ran} transcripts found");
     assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn what_is_read_from_a_transcript_is_written_so_that_it_is_read_again() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
+    let mut read = 0;
+    for entry in fs::read_dir(dir).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let flavour = if text.contains("\nflavour: lmtp\n") { Flavour::Lmtp } else { Flavour::Smtp };
+        let lines = text.lines().filter_map(|line| line.strip_prefix("C: "));
+        for command in lines.filter_map(|line| Command::parse(line.as_bytes(), flavour).ok()) {
+            read += 1;
+            let written = command.to_string();
+            assert_eq!(Command::parse(written.as_bytes(), flavour), Ok(command), "{written}");
+        }
+        let offered = text.lines().filter_map(|line| line.strip_prefix("S: 250 has "));
+        let extensions = Extensions::from_lines(offered);
+        assert_eq!(Extensions::from_lines(extensions.lines()), extensions);
+    }
+    assert!(read > 200, "only {read} commands found");
 }
 
 fn run(transcript: &str, step: usize) -> Result<(), String> {
