@@ -222,4 +222,29 @@ fn systemd_listens_for_the_service_starts_it_for_a_client_and_keeps_clients_over
     machine.run("systemctl stop tartan");
     send(&machine, "two");
     assert_eq!(subjects(&machine, 2), ["one", "two"]);
+    machine.run("systemctl disable --now tartan.socket tartan.service");
+    named_sockets(&machine);
+}
+
+/// A socket that bears a listener's name stands for all its addresses; one that is for no listener starts nothing.
+fn named_sockets(machine: &Machine) {
+    socket(machine, "mx", 2525);
+    machine.write("/etc/systemd/system/tartan.service.d/capability.conf", b"[Service]\n");
+    machine.run("systemctl daemon-reload && systemctl start mx.socket tartan.service");
+    let status = machine.run("runuser -u tartan -- tartan status");
+    assert!(status.contains("mx listens on 127.0.0.1:2525\n"), "{status}");
+    assert!(status.contains("imap listens on [::]:143\n"), "opened by the service itself: {status}");
+    machine.run("systemctl stop tartan.service");
+    socket(machine, "smtp", 2526);
+    machine.run("systemctl daemon-reload && systemctl start smtp.socket");
+    machine.fails("systemctl start tartan.service");
+    let status = property(machine, "StatusText");
+    assert!(status.contains("127.0.0.1:2526") && status.contains("FileDescriptorName=mx|"), "{status}");
+}
+
+fn socket(machine: &Machine, name: &str, port: u16) {
+    let unit = format!(
+        "[Socket]\nListenStream=127.0.0.1:{port}\nFileDescriptorName={name}\nService=tartan.service\n"
+    );
+    machine.write(&format!("/etc/systemd/system/{name}.socket"), unit.as_bytes());
 }
