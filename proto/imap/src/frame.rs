@@ -359,7 +359,7 @@ const TAG_BYTES_MAX: usize = 255;
 
 fn tag(text: &[u8]) -> Option<Tag> {
     let end = memchr2(b' ', b'\r', text).unwrap_or(text.len());
-    Tag::new(&text[..end.min(TAG_BYTES_MAX)])
+    if end > TAG_BYTES_MAX { None } else { Tag::new(&text[..end]) }
 }
 
 /// Without its CRLF. A bare LF ends a line too, as it does for Dovecot.

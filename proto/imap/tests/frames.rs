@@ -116,6 +116,12 @@ fn a_line_beyond_the_limit_is_skipped_and_its_tag_told() {
 }
 
 #[test]
+fn a_word_that_is_too_long_for_a_tag_is_not_told_as_one() {
+    let bytes = [&b"x".repeat(100_000)[..], b"\r\na NOOP\r\n"].concat();
+    assert_eq!(whole(&bytes, LiteralDecision::Refuse), [Seen::TooLong(None), line("a NOOP")]);
+}
+
+#[test]
 fn literals_count_towards_the_limit_of_a_command() {
     let limits = FrameLimits { command_bytes_max: 30, literal_bytes_max: 20, ..FrameLimits::default() };
     let mut framer = Framer::new(limits);
