@@ -126,6 +126,7 @@ impl<R: Role> Driver<R> {
         loop {
             self.proxy_header_refuse();
             let then = self.events().await;
+            self.tally.mistaken(self.machine.mistakes());
             self.pace.received(read_bytes, self.sending());
             let answered = self.send().await?;
             if !matches!(then, Then::Continue) {

@@ -11,6 +11,7 @@ pub(crate) struct Tally {
     senders: u32,
     recipients: u32,
     contents: u32,
+    mistakes: u32,
 }
 
 /// What was answered.
@@ -33,7 +34,7 @@ impl To {
 
 impl Tally {
     pub(crate) fn new(role: &'static str) -> Self {
-        Self { role, senders: 0, recipients: 0, contents: 0 }
+        Self { role, senders: 0, recipients: 0, contents: 0, mistakes: 0 }
     }
 
     /// Counts an answer; a refusal is also logged, once, here, unless the session has had its share of lines.
@@ -52,6 +53,14 @@ impl Tally {
         }
         metrics::counter!("tartan_receive_answers_total", "role" => role, "to" => to_whom, "result" => result)
             .increment(1);
+    }
+
+    /// Counts what is new of the session's mistakes so far.
+    pub(crate) fn mistaken(&mut self, mistakes: u32) {
+        let new = mistakes.saturating_sub(std::mem::replace(&mut self.mistakes, mistakes));
+        if new > 0 {
+            metrics::counter!("tartan_receive_mistakes_total", "role" => self.role).increment(u64::from(new));
+        }
     }
 
     fn refused(&mut self, to: To) {

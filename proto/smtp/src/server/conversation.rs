@@ -37,7 +37,7 @@ pub(super) struct Conversation {
     /// Domains of the recipients so far; none are kept where any number may come.
     domains: BTreeSet<String>,
     messages: usize,
-    errors: u32,
+    pub(super) errors: u32,
     refusals: u32,
     idle_commands: u32,
 }

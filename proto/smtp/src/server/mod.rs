@@ -224,6 +224,11 @@ impl Session {
         self.conversation.authenticated = authenticated;
     }
 
+    /// Commands so far that broke the protocol.
+    pub fn mistakes(&self) -> u32 {
+        self.conversation.errors
+    }
+
     /// Why this side has closed the session, where it has and the client did not ask for it.
     pub fn closed_because(&self) -> Option<&str> {
         self.conversation.closed_because.as_deref()
