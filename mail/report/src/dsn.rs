@@ -7,6 +7,9 @@ use jiff::Timestamp;
 
 use crate::field::{clean, date, field};
 
+/// Characters of a line in the words of others; each may take four octets.
+const SHOWN_CHARS_MAX: usize = 240;
+
 /// What has become of a recipient (RFC 3464 2.3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DsnAction {
@@ -231,16 +234,19 @@ fn part(out: &mut String, boundary: &str, kind: &str, content: &str) {
     let _ = write!(out, "\r\n{content}\r\n");
 }
 
+/// As much of what others have said as a line may hold (RFC 5322 2.1.1).
+fn shown(said: &str, utf8: bool) -> String {
+    clean(said, utf8).chars().take(SHOWN_CHARS_MAX).collect()
+}
+
 impl DsnRecipient {
     fn text(&self, out: &mut String, utf8: bool) {
         if let Some(host) = &self.remote_mta {
             let verb = if self.is_reply { " said" } else { "" };
-            let _ = write!(out, "    {}{verb}:\r\n", clean(host, utf8));
+            let _ = write!(out, "    {}{verb}:\r\n", shown(host, utf8));
         }
         if let Some(diagnostic) = &self.diagnostic {
-            // Long replies stay within what a line may hold (RFC 5322 2.1.1).
-            let shown: String = clean(diagnostic, utf8).chars().take(240).collect();
-            let _ = write!(out, "    {shown}\r\n");
+            let _ = write!(out, "    {}\r\n", shown(diagnostic, utf8));
         }
         if let Some(until) = self.will_retry_until {
             let _ = write!(out, "    It is tried until {}.\r\n", date(until));
