@@ -18,7 +18,7 @@ const FLAGS: [&str; 4] = ["\\Seen", "\\Flagged", "\\Deleted", "Work"];
 #[derive(Clone, Debug)]
 enum Act {
     Append,
-    Store { message: usize, flag: usize, add: bool, silent: bool, by_uid: bool },
+    Store { message: usize, flag: usize, add: bool, how: How, by_uid: bool },
     Expunge,
     UidExpunge { message: usize },
     Fetch { by_uid: bool },
@@ -29,11 +29,21 @@ enum Act {
     Noop,
 }
 
+/// How STORE is asked for.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Loud,
+    Silent,
+    /// Unless the message has changed since the client heard of it, if the client knows of modseqs.
+    Conditional,
+}
+
 fn act() -> impl Strategy<Value = Act> {
-    let store = (0..40usize, 0..FLAGS.len(), any::<bool>(), any::<bool>(), any::<bool>());
+    let how = prop::sample::select(vec![How::Loud, How::Silent, How::Conditional]);
+    let store = (0..40usize, 0..FLAGS.len(), any::<bool>(), how, any::<bool>());
     prop_oneof![
         3 => Just(Act::Append),
-        6 => store.prop_map(|(message, flag, add, silent, by_uid)| Act::Store { message, flag, add, silent, by_uid }),
+        6 => store.prop_map(|(message, flag, add, how, by_uid)| Act::Store { message, flag, add, how, by_uid }),
         2 => Just(Act::Expunge),
         1 => (0..40usize).prop_map(|message| Act::UidExpunge { message }),
         3 => any::<bool>().prop_map(|by_uid| Act::Fetch { by_uid }),
@@ -51,22 +61,29 @@ struct Known {
     uid: Option<u32>,
     /// Sorted, without `\Recent`.
     flags: Option<Vec<String>>,
+    modseq: Option<u64>,
 }
 
 /// A client that keeps what untagged responses say.
 struct View {
     client: Client,
     messages: Vec<Known>,
+    /// It knows of modseqs (RFC 7162 3.1), and must be told of each with the flags that it comes from.
+    condstore: bool,
 }
 
 impl View {
-    async fn open(house: &House) -> Self {
+    async fn open(house: &House, condstore: bool) -> Self {
         let mut client = Client::new(house.connect());
         client.response().await.unwrap();
         client.command(&format!("a LOGIN {USER} \"{PASSWORD}\"")).await;
-        let mut view = Self { client, messages: Vec::new() };
-        view.command("s SELECT INBOX", true).await;
-        view.command("f FETCH 1:* (UID FLAGS)", false).await;
+        let mut view = Self { client, messages: Vec::new(), condstore };
+        let (select, fetch) = match condstore {
+            true => ("s SELECT INBOX (CONDSTORE)", "f FETCH 1:* (UID FLAGS MODSEQ)"),
+            false => ("s SELECT INBOX", "f FETCH 1:* (UID FLAGS)"),
+        };
+        view.command(select, true).await;
+        view.command(fetch, false).await;
         view
     }
 
@@ -111,8 +128,18 @@ impl View {
             );
             self.messages[at].uid = Some(uid);
         }
-        if let Some((_, after)) = items.split_once("FLAGS (") {
-            self.messages[at].flags = Some(sorted(after.split_once(')').unwrap().0));
+        let flags = items.split_once("FLAGS (").map(|(_, after)| sorted(after.split_once(')').unwrap().0));
+        let modseq = items.split_once("MODSEQ (").map(|(_, after)| after.split_once(')').unwrap().0);
+        assert!(self.condstore || modseq.is_none(), "{items} to a client that knows of no modseqs");
+        let known = &mut self.messages[at];
+        if let Some(flags) = flags {
+            let news = known.flags.as_ref().is_some_and(|before| *before != flags);
+            assert!(!news || !self.condstore || modseq.is_some(), "{items}: new flags without their modseq");
+            known.flags = Some(flags);
+        }
+        if let Some(modseq) = modseq.map(|digits| digits.parse().unwrap()) {
+            assert!(known.modseq.is_none_or(|before| before <= modseq), "{items}, and {known:?} was known");
+            known.modseq = Some(modseq);
         }
     }
 
@@ -128,8 +155,8 @@ impl View {
             Act::Fetch { by_uid: true } => drop(self.command("f UID FETCH 1:* FLAGS", true).await),
             Act::Search => drop(self.command("h SEARCH DELETED", false).await),
             _ if count == 0 => {}
-            Act::Store { message, flag, add, silent, by_uid } => {
-                self.store(pick(*message), FLAGS[*flag], *add, *silent, *by_uid).await;
+            Act::Store { message, flag, add, how, by_uid } => {
+                self.store(pick(*message), FLAGS[*flag], *add, *how, *by_uid).await;
             }
             Act::UidExpunge { message } => {
                 let Some(uid) = self.messages[pick(*message)].uid else { return };
@@ -145,20 +172,27 @@ impl View {
     }
 
     /// STORE; what a silent one does, the client notes itself.
-    async fn store(&mut self, at: usize, flag: &str, add: bool, silent: bool, by_uid: bool) {
+    async fn store(&mut self, at: usize, flag: &str, add: bool, how: How, by_uid: bool) {
         let uid = self.messages[at].uid.filter(|_| by_uid);
         let (verb, number) = match uid {
             Some(uid) => ("UID STORE", uid as usize),
             None => ("STORE", at + 1),
         };
         let sign = if add { '+' } else { '-' };
-        let suffix = if silent { ".SILENT" } else { "" };
-        if silent && let Some(flags) = &mut self.messages[at].flags {
+        let (condition, suffix) = match (how, self.messages[at].modseq) {
+            (How::Loud, _) | (How::Conditional, None) => (String::new(), ""),
+            (How::Silent, _) => (String::new(), ".SILENT"),
+            (How::Conditional, Some(modseq)) => (format!("(UNCHANGEDSINCE {modseq}) "), ""),
+        };
+        if matches!(how, How::Silent)
+            && let Some(flags) = &mut self.messages[at].flags
+        {
             flags.retain(|known| known != flag);
             flags.extend(add.then(|| flag.to_owned()));
             flags.sort();
         }
-        self.command(&format!("t {verb} {number} {sign}FLAGS{suffix} ({flag})"), uid.is_some()).await;
+        self.command(&format!("t {verb} {number} {condition}{sign}FLAGS{suffix} ({flag})"), uid.is_some())
+            .await;
     }
 }
 
@@ -178,8 +212,8 @@ fn sorted(flags: &str) -> Vec<String> {
 /// Views of one new mailbox, one for each session.
 async fn opened(house: &House) -> Vec<View> {
     let mut views = Vec::new();
-    for _ in 0..SESSIONS {
-        views.push(View::open(house).await);
+    for session in 0..SESSIONS {
+        views.push(View::open(house, session != 0).await);
     }
     views[0].command("o CREATE INBOX/other", true).await;
     views
@@ -187,15 +221,16 @@ async fn opened(house: &House) -> Vec<View> {
 
 /// After a NOOP, each view must agree with what a new session sees.
 async fn compare(house: &House, views: &mut [View]) {
-    let truth = View::open(house).await.messages;
+    let truth = View::open(house, true).await.messages;
     for (session, view) in views.iter_mut().enumerate() {
         view.command("n NOOP", true).await;
         assert_eq!(view.messages.len(), truth.len(), "session {session}");
         for (seq, (believed, real)) in (1..).zip(view.messages.iter().zip(&truth)) {
             let uid_right = believed.uid.is_none() || believed.uid == real.uid;
             let flags_right = believed.flags.is_none() || believed.flags == real.flags;
+            let modseq_right = believed.modseq.is_none() || believed.modseq == real.modseq;
             assert!(
-                uid_right && flags_right,
+                uid_right && flags_right && modseq_right,
                 "session {session}, message {seq}: {believed:?}, really {real:?}"
             );
         }
