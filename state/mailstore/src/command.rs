@@ -27,6 +27,8 @@ pub(crate) enum Command {
     TransferPlace(TransferPlace),
     TransferAbort(TransferId),
     Purge(Purge),
+    /// The store was brought back from a backup.
+    Restored,
 }
 
 pub(crate) struct Append {
@@ -187,7 +189,8 @@ impl Command {
             | Self::TransferCommit(_)
             | Self::TransferPlace(_)
             | Self::TransferAbort(_)
-            | Self::Purge(_) => false,
+            | Self::Purge(_)
+            | Self::Restored => false,
         }
     }
 }

@@ -126,6 +126,14 @@ impl fmt::Display for EmailId {
     }
 }
 
+impl EmailId {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('M').filter(|digits| digits.len() == 32)?;
+        u128::from_str_radix(digits, 16).ok().map(Self)
+    }
+}
+
 impl fmt::Display for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "T{:032x}", self.0)

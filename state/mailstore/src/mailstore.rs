@@ -72,6 +72,7 @@ impl Mailstore {
             view.clone(),
             SequencerSettings::new("mailstore"),
         )?;
+        restored(&settings.dir, &*disk, &sequencer.handle())?;
         shared.load()?;
         let bodies = Bodies::new(disk, bodies_dir, journal.clone(), view, settings.rendered_bytes_max);
         let inner = Inner {
@@ -154,10 +155,13 @@ impl Mailstore {
             return Ok(());
         }
         for command in self.transfers_unfinished()? {
-            // A thread of its own, since the caller's may be one that must not wait in this way.
-            let submit = || self.inner.handle.submit_blocking(command);
-            let done = thread::scope(|scope| scope.spawn(submit).join());
-            done.map_err(|_| MailstoreError::TaskDied)??;
+            match submitted(&self.inner.handle, command) {
+                Err(error) if error.is_no_space() => {
+                    tracing::warn!(%error, "a large copy is brought to its end at the next start");
+                    break;
+                }
+                done => done?,
+            };
         }
         let swept = self.inner.bodies.sweep()?;
         if swept > 0 {
@@ -203,6 +207,30 @@ impl Mailstore {
     pub(crate) async fn submit_bulk(&self, command: Command) -> Result<Reply, MailstoreError> {
         accepted(self.inner.handle.submit_bulk(command).await?)
     }
+}
+
+/// A mark in the directory of a store that was brought back from a backup and has not been opened since.
+const RESTORED: &str = "RESTORED";
+
+/// What was given out after the backup is not given out again. A crash in between, and it is done once more.
+fn restored(dir: &Path, disk: &dyn Disk, handle: &SequencerHandle<Sequenced>) -> Result<(), MailstoreError> {
+    let is_restored = disk.list(dir)?.iter().any(|name| name == RESTORED);
+    if !is_restored || handle.failure().is_some() {
+        return Ok(());
+    }
+    submitted(handle, Command::Restored)?;
+    disk.remove(&dir.join(RESTORED))?;
+    disk.sync_dir(dir)?;
+    tracing::warn!(
+        "the mail store was brought back from a backup; uids and modseqs go on beyond what was given out after it"
+    );
+    Ok(())
+}
+
+/// Waits in a thread of its own, since the caller's may be one that must not wait in this way.
+fn submitted(handle: &SequencerHandle<Sequenced>, command: Command) -> Result<Reply, MailstoreError> {
+    let done = thread::scope(|scope| scope.spawn(|| handle.submit_blocking(command)).join());
+    accepted(done.map_err(|_| MailstoreError::TaskDied)??)
 }
 
 fn accepted(reply: Reply) -> Result<Reply, MailstoreError> {

@@ -95,8 +95,26 @@ pub(crate) struct UnclaimedFile {
 
 impl UnclaimedFile {
     /// A record names it: it stays. If the record does not become durable, the next start removes it.
-    pub(crate) fn claim(mut self) {
-        self.path = None;
+    pub(crate) fn claim(mut self) -> ClaimedFile {
+        let (disk, runtime) = (self.disk.clone(), self.runtime.clone());
+        ClaimedFile { disk, path: self.path.take(), runtime }
+    }
+}
+
+/// A file that a record names. It stays whatever becomes of this: whether a record is durable that was being written when
+/// the store failed, nobody knows.
+#[derive(Debug)]
+pub(crate) struct ClaimedFile {
+    disk: Arc<dyn Disk>,
+    path: Option<PathBuf>,
+    runtime: Option<Handle>,
+}
+
+impl ClaimedFile {
+    /// The record was not written.
+    pub(crate) fn unclaim(self) -> UnclaimedFile {
+        let Self { disk, path, runtime } = self;
+        UnclaimedFile { disk, path, runtime }
     }
 }
 

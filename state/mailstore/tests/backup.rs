@@ -62,3 +62,31 @@ async fn a_restored_message_keeps_its_id() {
     assert_eq!((restored.email_id(), restored.thread_id()), (email_id, first.thread_id()));
     bench.check();
 }
+
+#[tokio::test]
+async fn a_store_that_was_brought_back_gives_out_no_number_again() {
+    let mut bench = Bench::new().await;
+    let other = bench.store.mailbox_create(&path(&["other"]), None).await.unwrap();
+    bench.append("one").await;
+    let backup = bench.store.backup_begin().unwrap();
+    let brought_back = copy(&backup, &bench.disk);
+    drop(backup);
+    let given = bench.append("two").await;
+    let also = bench.append_to(other, &message("three"), Flags::EMPTY).await;
+
+    brought_back.open(Path::new("m/RESTORED"), OpenMode::Create).unwrap();
+    bench.store = Mailstore::open(settings(), Arc::new(brought_back.clone())).unwrap();
+    bench.disk = brought_back;
+    assert!(!bench.disk.list(Path::new("m")).unwrap().contains(&"RESTORED".to_owned()));
+    let snapshot = bench.store.snapshot(bench.inbox).await.unwrap();
+    assert_eq!(snapshot.changes_since(given.modseq()).vanished, None, "who knows a later state compares all");
+    assert_eq!((snapshot.len(), snapshot.modseq() > also.modseq()), (1, true));
+    let next = bench.append("four").await;
+    assert!(next.uid() > given.uid() && next.modseq() > also.modseq());
+    assert!(bench.append_to(other, &message("five"), Flags::EMPTY).await.uid() > also.uid());
+    bench.check();
+    let before = bench.store.status(bench.inbox).await.unwrap();
+    bench.reopen();
+    assert_eq!(bench.store.status(bench.inbox).await.unwrap(), before, "once is enough");
+    bench.check();
+}

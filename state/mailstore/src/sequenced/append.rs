@@ -80,7 +80,7 @@ impl Sequenced {
             staged.push(Record::body(BODY_DATA, data.for_body(body)));
         }
         if let Some(file) = file {
-            file.claim();
+            self.frame.file_add(file.claim());
         }
         self.commit(stored, staged);
         (body, thread_keys)

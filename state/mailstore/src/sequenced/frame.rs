@@ -8,6 +8,7 @@ use crate::counters::Counters;
 use crate::entry::{Entry, MailboxRow};
 use crate::id::TransferId;
 use crate::load;
+use crate::prepare::ClaimedFile;
 use crate::rows::{self, ThreadKey};
 use crate::shared::Shared;
 use crate::slot::Committed;
@@ -28,6 +29,8 @@ pub(super) struct Frame {
     keywords: HashMap<MailboxId, BTreeSet<CompactString>>,
     /// Pieces of large copies that get rows of their own.
     placed: HashSet<(TransferId, u32)>,
+    /// Files that records of this frame name.
+    files: Vec<ClaimedFile>,
 }
 
 #[derive(Default)]
@@ -91,6 +94,15 @@ impl Frame {
             }
         };
         Ok(staging.working.insert(working))
+    }
+
+    pub(super) fn file_add(&mut self, file: ClaimedFile) {
+        self.files.push(file);
+    }
+
+    /// The frame was not written and never will be.
+    pub(super) fn revert(self) {
+        self.files.into_iter().for_each(|file| drop(file.unclaim()));
     }
 
     pub(super) fn publish(self, shared: &Shared) {

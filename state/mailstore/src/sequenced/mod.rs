@@ -8,6 +8,7 @@ mod keywords;
 mod names;
 mod purge;
 mod restate;
+mod restored;
 mod transfer;
 
 use std::collections::HashMap;
@@ -147,6 +148,10 @@ impl Sequenced {
                 Ok(Reply::Done)
             }
             Command::Purge(purge) => self.purge(purge, staged).map(Reply::Purged),
+            Command::Restored => {
+                self.restored(staged);
+                Ok(Reply::Done)
+            }
             Command::TransferAbort(transfer) => {
                 self.transfer_abort(transfer, staged);
                 Ok(Reply::Done)
@@ -203,6 +208,12 @@ impl Store for Sequenced {
             self.absorb_replayed(&entry);
         }
         Ok(())
+    }
+
+    /// Nothing names the files of bodies that were staged.
+    fn revert(&mut self, view: &dyn ViewRead) -> Result<(), StoreError> {
+        std::mem::take(&mut self.frame).revert();
+        self.load(view)
     }
 
     fn publish(&mut self) {
