@@ -17,6 +17,9 @@ use crate::record::Class;
 use crate::scan::{self, Scan};
 use crate::segment::{SEGMENT_HEAD_BYTES, Segment};
 
+/// How often a directory that changes meanwhile is looked at again.
+const LISTINGS_MAX: usize = 10;
+
 /// The segments, opened at first use, and the gaps.
 pub(crate) struct Files {
     pub disk: Arc<dyn Disk>,
@@ -48,6 +51,17 @@ impl Drop for Pin {
 impl Files {
     /// Finds the files in `dir`; with `OpenMode::Write` for the owner, with `Read` for those who look. Changes nothing.
     pub fn list(disk: Arc<dyn Disk>, dir: &Path, mode: OpenMode) -> Result<Self, JournalError> {
+        for _ in 0..LISTINGS_MAX {
+            match Self::list_once(disk.clone(), dir, mode) {
+                // Beside an owner: it has joined gaps between the look at the names and that at the files.
+                Err(JournalError::Io { error, path }) if is_gone(&error) && path != dir => {}
+                listed => return listed,
+            }
+        }
+        Self::list_once(disk, dir, mode)
+    }
+
+    fn list_once(disk: Arc<dyn Disk>, dir: &Path, mode: OpenMode) -> Result<Self, JournalError> {
         let names = disk.list(dir).map_err(JournalError::io(dir))?;
         let named: Vec<_> = names.iter().map(|name| names::parse(name)).collect();
         let (found, damaged) = gap::read_all(&*disk, dir, &named)?;
@@ -214,7 +228,7 @@ impl Files {
     fn remove(&self, name: &str) -> Result<(), JournalError> {
         let path = self.dir.join(name);
         match self.disk.remove(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
             removed => removed.map_err(JournalError::io(&path)),
         }
     }
@@ -318,6 +332,10 @@ impl Files {
         self.segments.write().remove(&first);
         self.disk.remove(&path).map_err(JournalError::io(&path))
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 /// State is missing from the start of a file on.

@@ -144,6 +144,11 @@ fn data_that_is_damaged_and_live_keeps_its_segment_which_is_named_and_others_go(
     assert_eq!(report.stuck.iter().map(|(first, _)| *first).collect::<Vec<_>>(), [Lsn(1)]);
     assert!(report.compacted > 5);
     assert!(disk.exists(&path("00000000000000000001.seg")).unwrap());
+    let mut compaction = opened.compaction();
+    while compaction.run_once().unwrap().compacted > 0 {}
+    let next = opened.journal.lsn_next();
+    assert_eq!(compaction.run_once().unwrap().stuck.len(), 1);
+    assert_eq!(opened.journal.lsn_next(), next, "what has to stay is not written again and again");
     opened.submit(Command::Delete(200)).unwrap();
     assert!(opened.compact().stuck.is_empty(), "a damaged body that nobody needs is let go");
     assert!(!disk.exists(&path("00000000000000000001.seg")).unwrap());
@@ -270,6 +275,57 @@ fn the_thread_compacts_by_itself_and_ends_with_its_store() {
     drop(opened);
     drop(second);
     assert_eq!(open(&disk).unwrap().shown(), shown);
+}
+
+/// Each thread has names of its own, so that it knows what they must show.
+#[test]
+fn compaction_beside_many_writers_and_readers_loses_nothing() {
+    let disk = FaultDisk::new();
+    let opened =
+        open_with(&disk, LogView::default(), JournalSettings { ahead_bytes: 200, ..settings(2_000) })
+            .unwrap();
+    let compactor = opened.compaction().start().unwrap();
+    let write = |thread: u8| {
+        let mut model = Model::new();
+        for number in 0..400u32 {
+            let name = thread * 8 + (number % 7) as u8;
+            let command = match number % 6 {
+                0..3 => Command::PutData(name, value(number as usize)),
+                3 => Command::Flag(name, true),
+                4 => Command::Put(name, value(number as usize)),
+                _ => Command::Delete(name),
+            };
+            opened.submit(command.clone()).unwrap();
+            model_do(&mut model, command);
+            assert_eq!(found(&opened, name), model.get(&name).cloned(), "{name}");
+        }
+        model
+    };
+    let mut expected = Model::new();
+    std::thread::scope(|scope| {
+        let write = &write;
+        let threads: Vec<_> = (0..4).map(|thread| scope.spawn(move || write(thread))).collect();
+        threads.into_iter().for_each(|thread| expected.extend(thread.join().unwrap()));
+    });
+    compactor.stop();
+    assert!(!opened.journal.gaps().is_empty());
+    check(&opened, &expected).unwrap();
+    opened.sequencer.stop().unwrap();
+    check(&open(&disk).unwrap(), &expected).unwrap();
+}
+
+/// What a reader finds, who looks again where compaction has moved data between two looks.
+fn found(opened: &Opened, name: u8) -> Option<(Bytes, bool)> {
+    loop {
+        let row = kit::row(&*opened.view, name).unwrap()?;
+        match row.value {
+            Value::Here(value) => return Some((value, row.flag)),
+            Value::At(place) => match opened.journal.record_read(&place) {
+                Err(JournalError::SegmentGone(_)) => {}
+                value => return Some((value.unwrap(), row.flag)),
+            },
+        }
+    }
 }
 
 #[test]

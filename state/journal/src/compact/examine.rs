@@ -119,6 +119,7 @@ impl Source {
                 break;
             }
             let hashes = self.keys::<S>(older, end, pace)?;
+            pace.done(hashes.len() as u64 * 8).then_some(()).ok_or(CompactionError::Stopped)?;
             held.extend(own.iter().filter(|hash| hashes.binary_search(hash).is_ok()));
         }
         Ok(Arc::new(held))

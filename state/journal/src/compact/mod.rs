@@ -146,9 +146,22 @@ pub struct Compaction<S: Store> {
     view: Arc<dyn View>,
     settings: CompactionSettings,
     stop: Arc<Stop>,
-    known: BTreeMap<Lsn, (Instant, Examined)>,
+    known: BTreeMap<Lsn, Known>,
     /// Segments that had to stay, so that each is told of once.
     stuck: BTreeSet<Lsn>,
+}
+
+/// What is known of a segment, until it is examined again.
+struct Known {
+    at: Instant,
+    /// None if it is to be left alone so long.
+    examined: Option<Examined>,
+}
+
+impl Known {
+    fn now(examined: Option<Examined>) -> Self {
+        Self { at: Instant::now(), examined }
+    }
 }
 
 impl<S: Store> Compaction<S> {
@@ -202,7 +215,7 @@ impl<S: Store> Compaction<S> {
         let mut pace = Pace::new(self.settings.bytes_per_second, self.stop.clone());
         let sealed: BTreeMap<Lsn, Lsn> = self.source.journal.sealed().into_iter().collect();
         self.examine(&sealed, &mut pace, &mut report)?;
-        for first in self.candidates(&sealed) {
+        for first in self.candidates() {
             let done = self.compact(first, sealed[&first], &mut pace);
             self.settle(first, done, &mut report)?;
         }
@@ -219,7 +232,7 @@ impl<S: Store> Compaction<S> {
         self.known.retain(|first, _| sealed.contains_key(first));
         self.stuck.retain(|first| sealed.contains_key(first));
         for (first, next) in sealed {
-            let is_fresh = |(at, _): &(Instant, Examined)| at.elapsed() < self.settings.examine_interval;
+            let is_fresh = |known: &Known| known.at.elapsed() < self.settings.examine_interval;
             if self.known.get(first).is_some_and(is_fresh) {
                 continue;
             }
@@ -227,7 +240,8 @@ impl<S: Store> Compaction<S> {
             match self.source.examine::<S>(&*self.view, *first, *next, pace) {
                 Ok(examined) => {
                     report.examined += 1;
-                    self.known.insert(*first, (Instant::now(), examined));
+                    let is_dead = examined.live_share() < self.settings.live_share_max;
+                    self.known.insert(*first, Known::now(is_dead.then_some(examined)));
                 }
                 Err(error) => self.settle(*first, Err(error), report)?,
             }
@@ -236,11 +250,10 @@ impl<S: Store> Compaction<S> {
     }
 
     /// The segments of which little is needed, those with the least first.
-    fn candidates(&self, sealed: &BTreeMap<Lsn, Lsn>) -> Vec<Lsn> {
-        let shares = self.known.iter().map(|(first, (_, examined))| (*first, examined.live_share()));
-        let mut dead: Vec<_> = shares
-            .filter(|(first, share)| sealed.contains_key(first) && *share < self.settings.live_share_max)
-            .collect();
+    fn candidates(&self) -> Vec<Lsn> {
+        let share = |known: &Known| known.examined.as_ref().map(Examined::live_share);
+        let mut dead: Vec<_> =
+            self.known.iter().filter_map(|(first, known)| Some((*first, share(known)?))).collect();
         dead.sort_by(|(_, a), (_, b)| a.total_cmp(b));
         dead.into_iter().map(|(first, _)| first).collect()
     }
@@ -252,14 +265,22 @@ impl<S: Store> Compaction<S> {
         next: Lsn,
         pace: &mut Pace,
     ) -> Result<Option<(u64, u64)>, CompactionError> {
-        let Some((_, examined)) = self.known.get(&first) else { return Ok(None) };
+        let Some(examined) = self.known.get(&first).and_then(|known| known.examined.as_ref()) else {
+            return Ok(None);
+        };
+        let freed = examined.bytes;
         let held_before = self.source.held_before::<S>(first, next, pace)?;
         if examined.kept_share(&held_before) >= self.settings.live_share_max {
+            self.known.insert(first, Known::now(None));
             return Ok(None);
         }
-        let freed = examined.bytes;
         let Self { source, handle, view, .. } = self;
-        let written = Rewrite::new(source, handle, &**view, pace, first..next, held_before).run()?;
+        let mut rewrite = Rewrite::new(source, handle, &**view, pace, first..next, held_before);
+        if self.stuck.contains(&first) {
+            // Most likely it has to stay again: nothing is to be written for that.
+            rewrite.check()?;
+        }
+        let written = rewrite.run()?;
         self.view.sync()?;
         let gap = Gap { first, next, kind: GapKind::Compacted };
         if !self.source.journal.segments_replace(gap)? {
@@ -285,9 +306,9 @@ impl<S: Store> Compaction<S> {
                 report.written_bytes += written;
                 report.freed_bytes += freed;
             }
-            Err(error) if error.is_not_yet() => report.stuck.push((first, error.to_string())),
             Err(error) if error.is_of_segment() => {
-                if self.stuck.insert(first) {
+                self.known.insert(first, Known::now(None));
+                if !error.is_not_yet() && self.stuck.insert(first) {
                     let store = self.source.journal.store();
                     tracing::error!(store, segment = %first, %error, "a segment cannot be compacted and stays");
                 }

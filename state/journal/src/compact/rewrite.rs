@@ -75,6 +75,26 @@ impl<'a, S: Store> Rewrite<'a, S> {
         Ok(self.written_bytes)
     }
 
+    /// Reads all data that would have to be written again, and writes nothing.
+    pub fn check(&mut self) -> Result<(), CompactionError> {
+        let segment = self.source.journal.files().segment(self.segment.start)?;
+        let mut states = States::new(SegmentReader::new(segment), self.segment.end);
+        while let Some(frame) = states.step()? {
+            for state in &frame.states {
+                let Some(data) = state.data else { continue };
+                if S::needed(self.view, &stated(state))?.data {
+                    self.source.journal.record_read(&data.place)?;
+                    self.paced(u64::from(data.place.len))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn paced(&mut self, bytes: u64) -> Result<(), CompactionError> {
+        self.pace.done(bytes).then_some(()).ok_or(CompactionError::Stopped)
+    }
+
     fn add(&mut self, state: &State) -> Result<(), CompactionError> {
         let keys = S::keys(&state.stored.record)?;
         if let Some(data) = state.data {
@@ -117,7 +137,6 @@ impl<'a, S: Store> Rewrite<'a, S> {
         let restated = self.handle.restate_blocking(Restating { keys, carried, segment, held_before })?;
         self.written_bytes += restated.bytes as u64;
         // Read once, written once.
-        let moved = (bytes + restated.bytes) as u64;
-        self.pace.done(moved).then_some(()).ok_or(CompactionError::Stopped)
+        self.paced((bytes + restated.bytes) as u64)
     }
 }
