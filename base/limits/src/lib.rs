@@ -161,12 +161,18 @@ pub const SPACE_CHECK_TIME: Duration = Duration::from_secs(1);
 pub const COMPACTION_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 /// How long it is believed what of a segment is needed.
 pub const COMPACTION_EXAMINE_TIME: Duration = Duration::from_secs(60 * 60);
+/// Bytes of messages just taken that the queue keeps in memory for their first attempt.
+pub const SPOOL_RECENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes of commands that wait for a sequencer; further callers wait for room.
 pub const SEQUENCER_QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of records in one frame of a journal after which it takes no further command.
 pub const SEQUENCER_FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes that one command to a store may hold or stage.
 pub const SEQUENCER_COMMAND_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How long a command that nobody waits for waits for a frame that goes anyway.
+pub const SEQUENCER_LAZY_TIME_MAX: Duration = Duration::from_millis(5);
+/// Such commands that get a frame of their own.
+pub const SEQUENCER_LAZY_COMMANDS_MAX: usize = 8;
 /// Records of bulk work in one batch.
 pub const BULK_RECORDS_MAX: usize = 100;
 /// Bytes of bulk work in one batch after which it takes no further bulk command.

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use disk::{Crash, FaultDisk};
 use journal::{
@@ -15,6 +16,7 @@ use journal::{
     StoreError, Synced, Table, View, ViewBatch, ViewRead,
 };
 use proptest::prelude::*;
+use tokio::task::JoinHandle;
 
 const DIR: &str = "/journal";
 const COUNTERS: Table = Table("counters");
@@ -218,6 +220,53 @@ async fn bulk_work_goes_on_in_small_batches() {
     assert_eq!(rows(&*opened.view)["bulk"], 200);
     let frames = opened.journal.read(Lsn::FIRST).unwrap().map(|frame| frame.unwrap().records.len());
     assert!(frames.max().unwrap() <= 10);
+}
+
+/// A store whose lazy commands wait for ever, unless something else moves them.
+fn open_lazy(commands_max: usize) -> Opened {
+    let settings = SequencerSettings {
+        lazy_time_max: Duration::from_secs(24 * 60 * 60),
+        lazy_commands_max: commands_max,
+        ..SequencerSettings::new("counters")
+    };
+    open_with(&FaultDisk::new(), Arc::new(MemoryView::new(&[COUNTERS])), settings).unwrap()
+}
+
+/// Submits a command lazily; when this returns, it waits in the queue.
+async fn lazily(opened: &Opened) -> JoinHandle<u64> {
+    let handle = opened.sequencer.handle();
+    let task = tokio::spawn(async move { handle.submit_lazy(add("a", 1)).await.unwrap().value });
+    tokio::task::yield_now().await;
+    assert!(!task.is_finished());
+    task
+}
+
+#[tokio::test]
+async fn lazy_commands_go_with_the_next_frame_in_their_order() {
+    let opened = open_lazy(10);
+    let (first, second) = (lazily(&opened).await, lazily(&opened).await);
+    let usual = opened.sequencer.handle().submit(add("a", 1)).await.unwrap().value;
+    assert_eq!((first.await.unwrap(), second.await.unwrap(), usual), (1, 2, 3));
+    assert_eq!(opened.frames.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn lazy_commands_go_alone_when_there_are_many_and_when_their_time_has_come() {
+    let opened = open_lazy(2);
+    let first = lazily(&opened).await;
+    let second = opened.sequencer.handle().submit_lazy(add("a", 1)).await.unwrap().value;
+    assert_eq!((first.await.unwrap(), second), (1, 2));
+    let alone = open(&FaultDisk::new()).unwrap();
+    assert_eq!(alone.sequencer.handle().submit_lazy(add("a", 1)).await.unwrap().value, 1);
+}
+
+#[tokio::test]
+async fn a_stop_answers_lazy_commands() {
+    let opened = open_lazy(10);
+    let waiting = lazily(&opened).await;
+    opened.sequencer.stop().unwrap();
+    assert_eq!(waiting.await.unwrap(), 1);
+    assert_eq!(rows(&*opened.view)["a"], 1);
 }
 
 #[tokio::test]

@@ -36,6 +36,12 @@ impl<S: Store> SequencerHandle<S> {
         self.send(command, Lane::Usual).await
     }
 
+    /// The same for a small command that nobody waits for: it goes with the next frame of others, or alone after a few
+    /// milliseconds, so that it costs no sync in front of one that somebody does wait for.
+    pub async fn submit_lazy(&self, command: S::Command) -> Result<S::Reply, SequencerError> {
+        self.send(command, Lane::Lazy).await
+    }
+
     /// The same for work that can wait: it goes behind what others submit, few records at a time. A bulk command stages
     /// at most `limits::BULK_RECORDS_MAX` records.
     pub async fn submit_bulk(&self, command: S::Command) -> Result<S::Reply, SequencerError> {

@@ -6,6 +6,7 @@ mod worker;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::Journal;
 use crate::error::{Damage, JournalError, SequencerError};
@@ -29,6 +30,10 @@ pub struct SequencerSettings {
     pub frame_bytes_max: usize,
     /// Bytes that one command may hold or stage, by its weight; a heavier one is refused.
     pub command_bytes_max: usize,
+    /// How long lazy commands wait for a frame that goes anyway.
+    pub lazy_time_max: Duration,
+    /// Lazy commands that wait no more: so many deserve a frame of their own.
+    pub lazy_commands_max: usize,
     /// Records of bulk work in one frame.
     pub bulk_records_max: usize,
     /// Bytes of bulk work in one frame after which it takes no further bulk command.
@@ -43,6 +48,8 @@ impl SequencerSettings {
             queued_bytes_max: limits::SEQUENCER_QUEUED_BYTES_MAX,
             frame_bytes_max: limits::SEQUENCER_FRAME_BYTES_MAX,
             command_bytes_max: limits::SEQUENCER_COMMAND_BYTES_MAX,
+            lazy_time_max: limits::SEQUENCER_LAZY_TIME_MAX,
+            lazy_commands_max: limits::SEQUENCER_LAZY_COMMANDS_MAX,
             bulk_records_max: limits::BULK_RECORDS_MAX,
             bulk_bytes_max: limits::BULK_BYTES_MAX,
         }

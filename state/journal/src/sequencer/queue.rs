@@ -15,6 +15,8 @@ use crate::store::Store;
 #[derive(Clone, Copy)]
 pub(super) enum Lane {
     Usual,
+    /// As the usual one, but what comes by it waits a little for a frame that goes anyway.
+    Lazy,
     Bulk,
 }
 
@@ -26,6 +28,8 @@ pub(super) struct Waiting<S: Store> {
     pub command: S::Command,
     pub answer: Answer<S>,
     pub room: Option<OwnedSemaphorePermit>,
+    /// It waits until then for others.
+    lazy_until: Option<Instant>,
 }
 
 /// Keys that wait to be said anew.
@@ -40,6 +44,8 @@ pub(super) struct Queue<S: Store> {
     room: Arc<Semaphore>,
     room_bytes: usize,
     command_bytes_max: usize,
+    lazy_time_max: Duration,
+    lazy_commands_max: usize,
     /// Why it ended, once it has.
     ended: watch::Sender<Option<SequencerError>>,
     /// When the frame in work was begun.
@@ -50,7 +56,10 @@ pub(super) struct Queue<S: Store> {
 struct Lanes<S: Store> {
     /// Taken only as the first of a frame, one at a time.
     opening: VecDeque<Opening<S>>,
+    /// With the lazy ones, in their order.
     usual: VecDeque<Waiting<S>>,
+    /// Of them, those that are not lazy.
+    urgent: usize,
     bulk: VecDeque<Waiting<S>>,
     state: State,
 }
@@ -64,7 +73,7 @@ enum State {
 impl<S: Store> Lanes<S> {
     fn new() -> Self {
         let (opening, usual, bulk) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { opening, usual, bulk, state: State::Running }
+        Self { opening, usual, urgent: 0, bulk, state: State::Running }
     }
 
     fn failure(&self) -> Option<SequencerError> {
@@ -78,6 +87,24 @@ impl<S: Store> Lanes<S> {
     fn is_empty(&self) -> bool {
         self.opening.is_empty() && self.usual.is_empty() && self.bulk.is_empty()
     }
+
+    fn push(&mut self, waiting: Waiting<S>) {
+        self.urgent += usize::from(waiting.lazy_until.is_none());
+        self.usual.push_back(waiting);
+    }
+
+    fn pop(&mut self) -> Option<Waiting<S>> {
+        let waiting = self.usual.pop_front()?;
+        self.urgent -= usize::from(waiting.lazy_until.is_none());
+        Some(waiting)
+    }
+
+    /// Until when all that waits waits for others; none if something will not.
+    fn lazy_until(&self, commands_max: usize) -> Option<Instant> {
+        let is_lazy = self.urgent == 0 && self.opening.is_empty() && self.bulk.is_empty();
+        let may_wait = is_lazy && self.usual.len() < commands_max && matches!(self.state, State::Running);
+        self.usual.front().filter(|_| may_wait)?.lazy_until
+    }
 }
 
 impl<S: Store> Queue<S> {
@@ -89,6 +116,8 @@ impl<S: Store> Queue<S> {
             room: Arc::new(Semaphore::new(room_bytes)),
             room_bytes,
             command_bytes_max: settings.command_bytes_max,
+            lazy_time_max: settings.lazy_time_max,
+            lazy_commands_max: settings.lazy_commands_max,
             ended: watch::Sender::new(None),
             began: Mutex::new(None),
             name: settings.name,
@@ -117,12 +146,16 @@ impl<S: Store> Queue<S> {
         if let Some(error) = lanes.failure() {
             return Err((command, error));
         }
-        let lane = match lane {
-            Lane::Usual => &mut lanes.usual,
-            Lane::Bulk => &mut lanes.bulk,
-        };
-        lane.push_back(Waiting { command, answer, room });
-        self.wake.notify_one();
+        let lazy_until = matches!(lane, Lane::Lazy).then(|| Instant::now() + self.lazy_time_max);
+        let waiting = Waiting { command, answer, room, lazy_until };
+        match lane {
+            Lane::Usual | Lane::Lazy => lanes.push(waiting),
+            Lane::Bulk => lanes.bulk.push_back(waiting),
+        }
+        // Of several lazy ones the first says how long to wait.
+        if lazy_until.is_none() || [1, self.lazy_commands_max].contains(&lanes.usual.len()) {
+            self.wake.notify_one();
+        }
         Ok(answered)
     }
 
@@ -146,22 +179,26 @@ impl<S: Store> Queue<S> {
         self.began.lock().map(|began| began.elapsed())
     }
 
-    /// Waits until something waits, and counts what is in the usual lane; none once stopped and drained.
+    /// Waits until something waits, and its time has come, and counts what is in the usual lane; none once stopped and drained.
     pub fn wait(&self) -> Option<usize> {
         *self.began.lock() = None;
         let mut lanes = self.lanes.lock();
-        while lanes.is_empty() {
-            if !matches!(lanes.state, State::Running) {
-                return None;
+        loop {
+            match lanes.lazy_until(self.lazy_commands_max) {
+                Some(until) if Instant::now() < until => {
+                    let _ = self.wake.wait_until(&mut lanes, until);
+                }
+                _ if !lanes.is_empty() => break,
+                _ if !matches!(lanes.state, State::Running) => return None,
+                _ => self.wake.wait(&mut lanes),
             }
-            self.wake.wait(&mut lanes);
         }
         *self.began.lock() = Some(Instant::now());
         Some(lanes.usual.len())
     }
 
     pub fn take(&self) -> Option<Waiting<S>> {
-        self.lanes.lock().usual.pop_front()
+        self.lanes.lock().pop()
     }
 
     pub fn take_bulk(&self) -> Option<Waiting<S>> {

@@ -162,7 +162,7 @@ impl<S: Store> Worker<S> {
 
     /// Stages a command; none if there is no room for it, which it then hears.
     fn stage(&mut self, waiting: Waiting<S>, room: Room, staged: &mut Staged) -> Option<Held<S>> {
-        let Waiting { command, answer, room: permit } = waiting;
+        let Waiting { command, answer, room: permit, .. } = waiting;
         if room == Room::Full || (room == Room::Low && S::grows(&command)) {
             metrics::counter!("tartan_sequencer_no_space_total", "store" => self.settings.name).increment(1);
             // A caller that has gone away misses its answer.
