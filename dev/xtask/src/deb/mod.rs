@@ -100,7 +100,9 @@ fn manual(tree: &Tree, binary: &Path) -> io::Result<()> {
 
 fn documentation(root: &Path, tree: &Tree, version: &str) -> io::Result<()> {
     tree.compressed("usr/share/doc/tartan/changelog.gz", &changelog(root, version)?)?;
-    tree.compressed("usr/share/doc/tartan/dependencies.gz", &licences::dependencies(root)?)
+    let licences = licences::licences(root)?;
+    tree.compressed("usr/share/doc/tartan/dependencies.gz", &licences.list)?;
+    tree.compressed("usr/share/doc/tartan/licences.gz", &licences.texts)
 }
 
 /// What has changed is told by the repository's history; here stands which commit this is.
