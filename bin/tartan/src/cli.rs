@@ -75,6 +75,18 @@ pub enum Command {
     },
     /// Print what runs and how much it holds
     Status,
+    /// Compare queue, mailboxes and directory with their journals, and read everything in them
+    ///
+    /// By the running system, which goes on meanwhile, or by itself where none runs. Each finding names what is
+    /// damaged; a check does not stop at the first. Exit status: 0 all is well, 1 something is wrong.
+    Check {
+        /// Make views again that differ from their journal; only while no system runs
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Look at the files of journals, beside a running system or without one
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Make the running system read its configuration and certificates again, as SIGHUP does
     Reload,
     /// Write the manual page of each command into a directory, for packages
@@ -82,6 +94,34 @@ pub enum Command {
     Manual {
         /// It must be there
         directory: PathBuf,
+    },
+}
+
+/// DIR is a journal's directory, or a store's: DATA/spool, DATA/mailstore, DATA/directory.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Read all of it and name everything that is not as it was written
+    ///
+    /// Exit status: 0 all is as it was written, 1 something is damaged or cannot be read.
+    Verify {
+        /// A journal's directory, or a store's
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+    },
+    /// Count segments, bytes and records
+    Stat {
+        /// A journal's directory, or a store's
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+    },
+    /// Write what can be read of a damaged journal into a new one, and say what is lost
+    ///
+    /// Nobody may use the journal meanwhile. Exit status: 0 nothing is lost, 1 something is.
+    Salvage {
+        /// The damaged journal's directory, or its store's
+        from: PathBuf,
+        /// The directory of the new one: empty, or not there yet
+        into: PathBuf,
     },
 }
 

@@ -51,6 +51,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let roles = roles::roles(&paths::config_load(&config)?);
             printer.print(&roles, |roles| roles::shown(roles))
         }
+        Command::Journal(command) => command::journal::run(&command, &printer),
         Command::Serve => {
             let activation = system::Activation::take()?;
             runtime()?.block_on(system::serve(&config, activation))
@@ -63,6 +64,7 @@ async fn run_async(command: Command, config: &std::path::Path, printer: &Printer
     match command {
         Command::Dns(args) => dns::run(&args, config, printer).await,
         Command::Trial(args) => trial::run(&args, printer).await,
+        Command::Check { repair } => command::check::run(config, repair, printer).await,
         other => command::run(other, config, printer).await,
     }
 }

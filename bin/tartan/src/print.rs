@@ -2,7 +2,7 @@
 
 use crate::error::CliError;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// Standard output in the form that was asked for.
 pub struct Printer {
@@ -38,6 +38,14 @@ impl Printer {
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
+    }
+}
+
+/// Says on a terminal what is being done that may take long; nothing elsewhere.
+pub fn progress(doing: &str) {
+    let mut out = std::io::stderr().lock();
+    if out.is_terminal() {
+        let _ = writeln!(out, "{doing} ...");
     }
 }
 

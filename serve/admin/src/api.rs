@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use spool::{QueueId, SpoolStat};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A domain to be added.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,6 +81,45 @@ pub struct TraceStep {
     pub source: String,
 }
 
+/// A store on its disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Its name: `spool`, `mailstore`, `directory`.
+    pub store: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Segments of its journal.
+    pub segments: u64,
+    /// Bytes of those.
+    pub journal_bytes: u64,
+    /// Ranges of records that compaction has made room of.
+    pub gaps: u64,
+    /// Bytes free on its disk.
+    pub free_bytes: u64,
+    /// Whether that is so little that no mail is taken.
+    pub is_space_low: bool,
+}
+
+/// What a check of one store found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCheck {
+    /// The store.
+    pub store: String,
+    /// What was looked at, in words.
+    pub checked: String,
+    /// What is not as it should be; each names what is damaged.
+    pub findings: Vec<String>,
+    /// Whether the view was made again and is sound now.
+    pub repaired: bool,
+}
+
+impl StoreCheck {
+    /// Whether nothing is wrong any more.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty() || self.repaired
+    }
+}
+
 /// What runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProcessStatus {
@@ -95,6 +135,8 @@ pub struct ProcessStatus {
     pub listeners: BTreeMap<String, String>,
     /// The queue in numbers, where this process has it.
     pub spool: Option<SpoolStat>,
+    /// The stores that this process has.
+    pub stores: Vec<StoreStatus>,
 }
 
 /// What a reload did.
@@ -104,4 +146,53 @@ pub struct ReloadReport {
     pub applied: Vec<String>,
     /// Options whose new value waits for a restart.
     pub restart: Vec<String>,
+}
+
+/// A backup that can be copied now. What it lists stays in place as long as it is asked for, at least once a minute.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupBegun {
+    /// Its name for renewing and ending it.
+    pub id: String,
+    /// The stores, in the order in which they are to be copied.
+    pub stores: Vec<StoreFiles>,
+}
+
+/// The files of a store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoreFiles {
+    /// The store; also the name of its directory in the data directory.
+    pub store: String,
+    /// The files that make it up.
+    pub files: Vec<StoreFile>,
+}
+
+/// A file of a store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoreFile {
+    /// Its name from the store's directory on.
+    pub name: String,
+    /// Its bytes that count.
+    pub bytes: u64,
+    /// Whether it never changes.
+    pub sealed: bool,
+}
+
+/// Where a message is brought back to, and how it was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestoredInto {
+    /// The mailbox of the account, with `/` in between.
+    pub mailbox: String,
+    /// Its flags as they stand on the wire, with spaces in between.
+    pub flags: String,
+    /// Its internal date, in seconds since 1970.
+    pub internal_date: i64,
+    /// Its id.
+    pub email_id: String,
+}
+
+/// A message that was brought back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MessageRestored {
+    /// Its uid.
+    pub uid: u32,
 }

@@ -24,6 +24,7 @@ impl Process for Known {
             roles: "mx ready\n".to_owned(),
             listeners: BTreeMap::new(),
             spool: None,
+            stores: Vec::new(),
         }
     }
 

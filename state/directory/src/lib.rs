@@ -34,7 +34,7 @@ use address::{AccountName, Address, Domain};
 use sasl::Password;
 
 pub use authenticate::{Authentication, Principal, authenticate};
-pub use embedded::Embedded;
+pub use embedded::{CheckReport, Embedded};
 pub use entry::{AccountEntry, AddressEntry, Credentials, DomainEntry, Resolution};
 pub use error::DirectoryError;
 pub use password::PasswordSettings;

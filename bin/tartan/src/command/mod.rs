@@ -5,8 +5,10 @@
 
 mod account;
 mod address;
+pub mod check;
 pub mod config;
 mod domain;
+pub mod journal;
 mod owner;
 mod spool;
 

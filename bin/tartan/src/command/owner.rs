@@ -5,7 +5,7 @@ use crate::paths::DataPaths;
 use crate::print::Printer;
 use crate::roles::user_name;
 use crate::system::{directory_open, mail_open, spool_open};
-use admin::{AdminClient, AdminError, AdminHandles, ProcessStatus, ReloadReport};
+use admin::{AdminClient, AdminError, AdminHandles, ProcessStatus, ReloadReport, StoreStatus};
 use config::Config;
 use rustix::process::getuid;
 use std::io::ErrorKind;
@@ -122,8 +122,23 @@ fn status_shown(status: &ProcessStatus) -> String {
             "spool: messages {}, bytes {}, held {}; recipients: queued {}, deferred {}, being tried {}\n",
             spool.messages, spool.bytes, spool.held, spool.queued, spool.deferred, spool.claimed
         );
+        if spool.held > 0 {
+            text += "ALERT: messages are held, `tartan spool list` says why\n";
+        }
     }
+    text.extend(status.stores.iter().map(store_shown));
     text
+}
+
+fn store_shown(status: &StoreStatus) -> String {
+    let StoreStatus { store, dir, segments, journal_bytes, gaps, free_bytes, is_space_low } = status;
+    let alert = format!("ALERT: little space is left for the {store}: no mail is taken\n");
+    let low = if *is_space_low { alert.as_str() } else { "" };
+    format!(
+        "{store} in {}: journal {journal_bytes} bytes in {segments} segments, {gaps} ranges compacted away; \
+         disk {free_bytes} bytes free\n{low}",
+        dir.display()
+    )
 }
 
 /// `tartan reload`.

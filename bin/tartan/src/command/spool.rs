@@ -72,13 +72,33 @@ fn list_shown(messages: &[Shown]) -> String {
             message.queue_id.to_string(),
             message.origin.arrival.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             message.bytes.to_string(),
-            if message.held.is_some() { "held" } else { "" }.to_owned(),
+            state(message).to_owned(),
             message.reverse_path.to_string(),
             recipients.join(", "),
+            reason(message),
         ]
     };
     let rows: Vec<_> = messages.iter().map(row).collect();
-    table(&["QUEUE ID", "ARRIVAL (UTC)", "BYTES", "STATE", "FROM", "TO"], &rows)
+    table(&["QUEUE ID", "ARRIVAL (UTC)", "BYTES", "STATE", "FROM", "TO", "WHY"], &rows)
+}
+
+fn state(message: &Shown) -> &'static str {
+    match message {
+        Shown { held: Some(_), .. } => "held",
+        message if waiting(message).next().is_some() => "deferred",
+        _ => "queued",
+    }
+}
+
+/// Recipients that were tried and wait.
+fn waiting(message: &Shown) -> impl Iterator<Item = &RecipientShown> {
+    message.recipients.iter().filter(|one| one.state == StateShown::Deferred)
+}
+
+/// Why a message is still there: why it is held, or what its first recipient that waits has heard.
+fn reason(message: &Shown) -> String {
+    let heard = || waiting(message).find_map(|one| one.last.as_ref()).map(heard);
+    message.held.clone().or_else(heard).unwrap_or_default()
 }
 
 fn message_shown(message: &Shown) -> String {

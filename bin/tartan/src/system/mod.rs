@@ -25,7 +25,8 @@ use telemetry::{LogFormat, LogHandle, LogSettings, Readiness};
 
 pub use activation::Activation;
 pub use settings::resolver as resolver_settings;
-pub use stores::{directory_open, mail_open, spool_open};
+pub use settings::{mailstore as mailstore_settings, spool as spool_settings};
+pub use stores::{directory_open, mail_open, needs_mailstore, needs_spool, spool_open};
 
 /// `tartan serve`: runs the system until it is told to stop.
 pub async fn serve(file: &Path, activation: Activation) -> Result<(), CliError> {

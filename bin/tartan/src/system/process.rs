@@ -1,13 +1,16 @@
 //! The process as operators see it: its status, and its reload.
 
-use super::certificate_files;
+use super::{certificate_files, needs_mailstore, needs_spool};
 use crate::error::CliError;
 use crate::notify;
 use crate::paths::{DataPaths, config_load};
-use admin::{Process, ProcessStatus, ReloadReport};
+use admin::{Process, ProcessStatus, ReloadReport, StoreStatus};
 use config::{Change, Config, Reload};
+use disk::{Disk, RealDisk};
 use net::TlsStore;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -41,6 +44,19 @@ impl RunningProcess {
         Self { file, config, tls, logs, readiness, listeners, started: Instant::now() }
     }
 
+    /// The stores on their disks. What cannot be read of one is left out.
+    fn stores(&self) -> Vec<StoreStatus> {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = DataPaths::new(&config.system.data);
+        let queue = needs_spool(&config).then(|| ("spool", paths.spool(), "journal"));
+        let mailboxes = needs_mailstore(&config).then(|| ("mailstore", paths.mailstore(), "journal"));
+        let stores = [Some(("directory", paths.directory(), "")), queue, mailboxes];
+        let space_low = config.journal.space_low.0;
+        let status =
+            |(store, dir, journal): (_, PathBuf, _)| store_status(store, &dir, journal, space_low).ok();
+        stores.into_iter().flatten().filter_map(status).collect()
+    }
+
     fn read_again(&self) -> Result<ReloadReport, CliError> {
         self.apply(&config_load(&self.file)?)
     }
@@ -56,6 +72,29 @@ impl RunningProcess {
         config.log.filter.clone_from(&new.log.filter);
         Ok(report(changes))
     }
+}
+
+fn store_status(store: &str, dir: &Path, journal: &str, space_low: u64) -> io::Result<StoreStatus> {
+    let mut status = StoreStatus {
+        store: store.to_owned(),
+        dir: dir.to_owned(),
+        free_bytes: RealDisk.space_free(dir)?,
+        ..StoreStatus::default()
+    };
+    for file in std::fs::read_dir(dir.join(journal))? {
+        let file = file?;
+        match file.path().extension().and_then(OsStr::to_str) {
+            Some("seg") => {
+                status.segments += 1;
+                status.journal_bytes += file.metadata()?.len();
+            }
+            Some("gap") => status.gaps += 1,
+            _ => {}
+        }
+    }
+    // The directory is small, and goes on as long as there is any space.
+    status.is_space_low = store != "directory" && status.free_bytes < space_low;
+    Ok(status)
 }
 
 fn report(changes: Vec<Change>) -> ReloadReport {
@@ -93,6 +132,7 @@ impl Process for RunningProcess {
             roles: self.readiness.report(),
             listeners: self.listeners.clone(),
             spool: None,
+            stores: self.stores(),
         }
     }
 

@@ -29,6 +29,7 @@ impl Stores {
     pub async fn open(config: &Config, paths: &DataPaths) -> Result<Self, CliError> {
         incoming_prepare(paths)?;
         let directory = directory_open(config, paths).await?;
+        directory.compaction_start(settings::compaction(config)).map_err(CliError::failed)?;
         let (spool, mailstore) = mail_open(config, paths).await?;
         Ok(Self { disk: Arc::new(RealDisk), directory, spool, mailstore })
     }
@@ -142,12 +143,19 @@ pub async fn mail_open(
     config: &Config,
     paths: &DataPaths,
 ) -> Result<(Option<Spool>, Option<Mailstore>), CliError> {
-    let needs = |roles: &[Role]| roles.iter().any(|role| has(config, *role));
-    let needs_spool = needs(&[Role::Mx, Role::Submission, Role::Relay]);
-    let needs_mailstore = needs(&[Role::Lmtpd, Role::Imapd]);
-    let spool = if needs_spool { Some(spool_open(config, paths).await?) } else { None };
-    let mailstore = if needs_mailstore { Some(mailstore_open(config, paths).await?) } else { None };
+    let spool = if needs_spool(config) { Some(spool_open(config, paths).await?) } else { None };
+    let mailstore = if needs_mailstore(config) { Some(mailstore_open(config, paths).await?) } else { None };
     Ok((spool, mailstore))
+}
+
+/// Whether a role of the configuration has the queue.
+pub fn needs_spool(config: &Config) -> bool {
+    [Role::Mx, Role::Submission, Role::Relay].iter().any(|role| has(config, *role))
+}
+
+/// Whether a role of the configuration has mailboxes.
+pub fn needs_mailstore(config: &Config) -> bool {
+    [Role::Lmtpd, Role::Imapd].iter().any(|role| has(config, *role))
 }
 
 /// Opens the queue.

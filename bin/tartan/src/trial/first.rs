@@ -7,7 +7,7 @@ use crate::error::CliError;
 use crate::paths::file_write;
 use ::address::{AccountName, Domain};
 use admin::{AccountNew, AdminClient};
-use config::Config;
+use config::{ByteSize, Config};
 use std::path::{Path, PathBuf};
 
 const DOMAIN_DEFAULT: &str = "trial.test";
@@ -15,6 +15,10 @@ const HEADING: &str = "\
 # Written by the first `tartan trial` here; change it as you like, `tartan config reference` lists all options.
 # Runs without the trial too: tartan serve --config FILE
 ";
+
+/// What a trial keeps of the disk, and leaves of it: it may be a small one.
+const RESERVE: ByteSize = ByteSize(4 * 1024 * 1024);
+const SPACE_LOW: ByteSize = ByteSize(16 * 1024 * 1024);
 
 /// Writes the configuration of a new trial.
 pub fn config_write(args: &TrialArgs, file: &Path) -> Result<(), CliError> {
@@ -36,6 +40,7 @@ fn config(domain: &str, ports: Ports) -> Result<Config, CliError> {
     config.imapd.listen_tls = vec![local(ports.imaps)];
     config.lmtpd.listen = vec![local(ports.lmtp)];
     config.metrics.listen = vec![local(ports.metrics)];
+    (config.journal.reserve, config.journal.space_low) = (RESERVE, SPACE_LOW);
     config.relay.remote = false;
     // All that comes to a trial comes from one address.
     config.limits.connections_per_address = config.limits.connections;

@@ -1,5 +1,7 @@
 //! The directory of a system that has no other: a journal and what it says, in memory.
 
+mod backup;
+mod check;
 mod edit;
 mod record;
 mod rules;
@@ -22,6 +24,7 @@ use journal::{
 use parking_lot::{Mutex, RwLock};
 use sasl::{Password, ScramKeys};
 
+pub use self::check::CheckReport;
 use self::store::DirectoryStore;
 use self::tables::Tables;
 use crate::guarded::Guarded;

@@ -13,6 +13,7 @@
 //! | 6    | address delete | address                                                          |                   |
 //! | 7    | secret put     | 32 bytes                                                         | secret, `decoy`   |
 
+use std::fmt;
 use std::str::FromStr;
 
 use address::{AccountName, Address, Domain};
@@ -75,7 +76,22 @@ impl std::hash::Hash for AddressKey {
     }
 }
 
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => write!(f, "domain {domain}"),
+            Self::Account(name) => write!(f, "account {name}"),
+            Self::Address(AddressKey(address)) => write!(f, "address {address}"),
+            Self::Secret => f.write_str("the secret behind decoys"),
+        }
+    }
+}
+
 impl RowKey {
+    pub(super) fn address(address: &Address) -> Self {
+        Self::Address(AddressKey(address.clone()))
+    }
+
     /// The change that says that the row is gone; the secret never is.
     pub(super) fn delete(self) -> Option<Change> {
         Some(match self {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use address::{AccountName, Address, Domain};
 use journal::{
-    KeyRange, Lsn, Needed, Order, Place, Record, Restating, Staged, Stated, Store, StoreError, Synced,
-    ViewBatch, ViewRead,
+    Lsn, Needed, Place, Record, Restating, Staged, Stated, Store, StoreError, Synced, ViewBatch, ViewRead,
 };
 use parking_lot::RwLock;
 
-use super::record::{ROWS, RowKey};
+use super::check::tables_of;
+use super::record::RowKey;
 use super::tables::{Change, SECRET_BYTES, Tables};
 use crate::password::StoredPassword;
 use crate::{AddressEntry, DirectoryError};
@@ -60,11 +60,7 @@ impl Store for DirectoryStore {
     type Reply = Result<(), DirectoryError>;
 
     fn load(&mut self, view: &dyn ViewRead) -> Result<(), StoreError> {
-        for (table, kind) in ROWS {
-            for row in view.scan(table, KeyRange::all(), Order::Forward)? {
-                self.draft.change(Change::decode(kind, &row?.1)?);
-            }
-        }
+        self.draft = tables_of(view)?;
         *self.published.write() = self.draft.clone();
         Ok(())
     }
