@@ -156,8 +156,8 @@ fn refused(error: &DeliverError) -> Refusal {
         DeliverError::HeaderTooBig | DeliverError::Mailstore(MailstoreError::MessageTooLarge) => {
             Refusal::new(552, (5, 3, 4), error.to_string())
         }
-        DeliverError::Body(disk) if disk.kind() == std::io::ErrorKind::StorageFull => storage_full(),
-        DeliverError::Mailstore(store) if store.is_no_space() => storage_full(),
+        DeliverError::Body(error) if disk::is_no_space(error) => storage_full(),
+        DeliverError::Mailstore(error) if error.is_no_space() => storage_full(),
         _ => refusal_of(error.fault(), "The message cannot be stored now"),
     }
 }

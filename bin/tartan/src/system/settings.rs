@@ -43,7 +43,6 @@ pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
     MailstoreSettings {
         segment_bytes: config.mailstore.segment_size.0,
         retention: config.mailstore.retention,
-        purge_interval: Some(config.journal.upkeep_interval),
         compaction: Some(compaction(config)),
         reserve_bytes: config.journal.reserve.0,
         space_low_bytes: config.journal.space_low.0,
@@ -53,14 +52,7 @@ pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
 
 /// How journals make room.
 pub fn compaction(config: &Config) -> CompactionSettings {
-    let usual = CompactionSettings::default();
-    let interval = config.journal.upkeep_interval;
-    CompactionSettings {
-        bytes_per_second: config.journal.compaction_rate.0,
-        examine_interval: interval,
-        round_interval: usual.round_interval.min(interval),
-        ..usual
-    }
+    CompactionSettings { bytes_per_second: config.journal.compaction_rate.0, ..CompactionSettings::default() }
 }
 
 pub fn imapd(config: &Config, paths: &DataPaths) -> ImapSettings {
