@@ -75,6 +75,8 @@ pub trait Journal: Send + Sync {
     fn epoch(&self) -> Epoch;
     /// The number that the next record will get.
     fn lsn_next(&self) -> Lsn;
+    /// A replay has met with damage that was not found at the opening: nothing is appended from now on.
+    fn damage_found(&self, _damage: Damage) {}
     /// Whether records behind `applied` were compacted, so that a view that has seen no more must be made from nothing.
     fn lags(&self, _applied: Lsn) -> bool {
         false

@@ -5,7 +5,7 @@
 //! frame with records is known to have been synced.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use disk::{Disk, FileLock, OpenMode};
@@ -58,6 +58,8 @@ pub struct LocalJournal {
     files: Arc<Files>,
     epoch: Epoch,
     damage: Arc<Vec<Damage>>,
+    /// Damage that only a replay has met with.
+    damage_late: Arc<OnceLock<Damage>>,
     synced: watch::Receiver<Lsn>,
     space: Arc<Space>,
     writer: Arc<Mutex<Writer>>,
@@ -106,6 +108,7 @@ impl LocalJournal {
             files: Arc::new(files),
             epoch: writer.epoch,
             damage: Arc::new(scan.damage),
+            damage_late: Arc::default(),
             synced,
             space: Arc::new(space),
             writer: Arc::new(Mutex::new(writer)),
@@ -231,7 +234,12 @@ impl Journal for LocalJournal {
     }
 
     fn damage(&self) -> Vec<Damage> {
-        self.damage.to_vec()
+        self.damage.iter().chain(self.damage_late.get()).cloned().collect()
+    }
+
+    fn damage_found(&self, damage: Damage) {
+        self.writer.lock().state = State::Refusing(JournalError::Damaged(damage.clone()));
+        self.damage_late.get_or_init(|| damage);
     }
 
     fn lags(&self, applied: Lsn) -> bool {

@@ -477,8 +477,12 @@ async fn a_view_that_does_not_fit_is_kept_if_damage_keeps_it_from_being_made_aga
     let journal = LocalJournal::open(Arc::new(disk.clone()), Path::new(DIR), journal, Lsn(29)).unwrap();
     assert!(journal.damage().is_empty(), "the damage is older than what is looked at");
     let settings = SequencerSettings::new("counters");
-    let again = Sequencer::open(Counters::default(), Arc::new(journal), view.clone(), settings).unwrap();
+    let shared = Arc::new(journal.clone());
+    let again = Sequencer::open(Counters::default(), shared, view.clone(), settings).unwrap();
     assert_eq!(rows(&*view).len(), 30);
+    assert_eq!(journal.damage().len(), 1, "who asks the journal hears of it too");
+    let refused = journal.append(journal.epoch(), &[Record::state(1, "late")]);
+    assert!(matches!(refused, Err(JournalError::Damaged(_))));
     let refused = again.handle().submit(add("a", 1)).await;
     assert!(refused.is_err_and(|error| error.is_damage()));
     again.stop().unwrap();

@@ -93,7 +93,12 @@ impl<S: Store> Sequencer<S> {
         store.publish();
         let queue = Arc::new(Queue::new(&settings));
         let handle = SequencerHandle::new(queue.clone(), journal.clone());
-        let damage = journal.damage().into_iter().find(|damage| damage.class == Class::State).or(found);
+        let is_state = |damage: &Damage| damage.class == Class::State;
+        let known = journal.damage().into_iter().find(is_state);
+        if let (None, Some(damage)) = (&known, &found) {
+            journal.damage_found(damage.clone());
+        }
+        let damage = known.or(found);
         let driver = match damage {
             Some(damage) => {
                 queue.fail(JournalError::Damaged(damage).into());
