@@ -57,8 +57,19 @@ impl Embedded {
         default_domain: Domain,
         passwords: PasswordSettings,
     ) -> Result<Self, DirectoryError> {
+        Self::open_with(disk, dir, default_domain, passwords, JournalSettings::default())
+    }
+
+    /// The same with settings for its journal.
+    pub fn open_with(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        default_domain: Domain,
+        passwords: PasswordSettings,
+        journal: JournalSettings,
+    ) -> Result<Self, DirectoryError> {
         let hashers = Hashers::new(passwords)?;
-        let settings = JournalSettings { store: STORE, ..JournalSettings::default() };
+        let settings = JournalSettings { store: STORE, ..journal };
         let journal = LocalJournal::open(disk, dir, settings, Lsn::ZERO)?;
         let view: Arc<dyn View> = Arc::new(MemoryView::new(&record::TABLES));
         let tables = Arc::new(RwLock::new(Tables::default()));
