@@ -160,8 +160,10 @@ fn a_plus_address_is_filed_into_its_mailbox_where_there_is_one() {
 }
 
 #[test]
-fn postmaster_is_always_deliverable() {
+fn postmaster_is_always_deliverable_at_the_domain_at_the_host_and_without_either() {
     let (trial, _folder) = trial();
-    let to = format!("postmaster@{}", trial.contract.domain);
-    run(&mut swaks(&trial.address("mx"), &["--from", "a@client.test", "--to", &to]), b"");
+    let domain = &trial.contract.domain;
+    for to in [format!("postmaster@{domain}"), format!("Postmaster@mail.{domain}"), "postmaster".to_owned()] {
+        run(&mut swaks(&trial.address("mx"), &["--from", "a@client.test", "--to", &to]), b"");
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use address::{AccountName, Address, Domain};
 use directory::{Embedded, PasswordSettings};
 use disk::{Disk, FaultDisk};
-use net::{ClientTls, Connection, Peer, RoleName, TlsStore};
+use net::{ClientTls, Connection, Network, Peer, RoleName, TlsStore};
 use receive::ReceiverSettings;
 use route::{RouteSettings, Router};
 use rsasl::prelude::{Mechname, SASLClient, SASLConfig};
@@ -32,6 +32,11 @@ struct System {
 impl System {
     /// A system with the accounts ann and bob, whose passwords are `secret`.
     async fn new(any_sender: bool) -> Self {
+        Self::with(any_sender, Vec::new()).await
+    }
+
+    /// One that lets these hosts say by XCLIENT whom they speak for.
+    async fn with(any_sender: bool, xclient: Vec<Network>) -> Self {
         let disk: Arc<dyn Disk> = Arc::new(FaultDisk::new());
         let directory = Arc::new(directory(disk.clone()).await);
         let settings = SpoolSettings { dir: "/spool".into(), ..SpoolSettings::default() };
@@ -42,6 +47,7 @@ impl System {
         let receiver = ReceiverSettings {
             hostname: "mx.example.org".into(),
             domain: domain(),
+            xclient,
             ..ReceiverSettings::default()
         };
         let settings = SubmissionSettings { receiver, any_sender, ..SubmissionSettings::default() };
@@ -191,6 +197,36 @@ async fn a_user_sends_from_addresses_of_the_account_only() {
     }
     let system = System::new(true).await;
     system.signed_in().await.ask("MAIL FROM:<ann@elsewhere.example>", "250").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_signed_in_with_a_trusted_host_sends_as_himself_and_nobody_else() {
+    let system = System::with(false, vec!["192.0.2.7".parse().unwrap()]).await;
+    let mut client = system.in_clear().await;
+    client.ask("XCLIENT ADDR=198.51.100.4 LOGIN=ann", "220").await;
+    client.ask("EHLO client.example", "250").await;
+    client.ask("MAIL FROM:<bob@example.org>", "550 5.7.1").await;
+    client.ask("MAIL FROM:<ann@example.org>", "250").await;
+    client.ask("RCPT TO:<carl@elsewhere.example>", "250").await;
+    client.ask("DATA", "354").await;
+    client.ask("Subject: x\r\n\r\ntext\r\n.", "250 2.0.0").await;
+    let shown = system.spool.list().remove(0);
+    assert_eq!(shown.origin.account, Some(AccountName::new("ann", domain()).unwrap()));
+    assert_eq!(shown.origin.peer, "198.51.100.4:0");
+    client.ask("XCLIENT LOGIN=[UNAVAILABLE]", "220").await;
+    client.ask("EHLO client.example", "250").await;
+    client.ask("MAIL FROM:<ann@example.org>", "530 5.7.0").await;
+    client.ask("XCLIENT LOGIN=nobody", "220").await;
+    client.ask("EHLO client.example", "250").await;
+    client.ask("MAIL FROM:<ann@example.org>", "550 5.7.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_signs_in_by_xclient_who_is_not_named_for_it() {
+    let system = System::new(false).await;
+    let mut client = system.in_clear().await;
+    client.ask("XCLIENT LOGIN=ann", "550 5.7.0").await;
+    client.ask("MAIL FROM:<ann@example.org>", "530 5.7.0").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
