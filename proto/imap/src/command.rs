@@ -40,6 +40,7 @@ impl Command {
             Command::Enable(names) => names.iter().any(|name| name == "CONDSTORE"),
             Command::Select { condstore, .. } => *condstore,
             Command::Status { items, .. } => items.contains(&StatusItem::HighestModSeq),
+            Command::List(list) => list.asks_modseq(),
             Command::Fetch(fetch) => {
                 fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq)
             }

@@ -208,6 +208,14 @@ fn is_in_inbox(name: &str, separator: char) -> bool {
 }
 
 impl List {
+    /// Whether it asks for the highest modseq of mailboxes (RFC 5819 2).
+    pub(crate) fn asks_modseq(&self) -> bool {
+        self.returns.iter().any(|wanted| match wanted {
+            ListReturn::Status(items) => items.contains(&StatusItem::HighestModSeq),
+            _ => false,
+        })
+    }
+
     /// The patterns joined to the reference.
     pub fn joined(&self, separator: char) -> Vec<ListPattern> {
         self.patterns.iter().map(|p| ListPattern::new(&self.reference, p, separator)).collect()

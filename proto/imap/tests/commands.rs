@@ -384,6 +384,7 @@ fn some_commands_show_that_the_client_knows_of_modseqs() {
         "ENABLE X CONDSTORE",
         "SELECT x (CONDSTORE)",
         "STATUS x (UNSEEN HIGHESTMODSEQ)",
+        "LIST \"\" * RETURN (STATUS (HIGHESTMODSEQ))",
         "FETCH 1 (FLAGS MODSEQ)",
         "FETCH 1 FLAGS (CHANGEDSINCE 1)",
         "STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",

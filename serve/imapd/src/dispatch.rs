@@ -5,7 +5,7 @@ use imap::{Command, MailboxName, Numbering, Quirk, Quirks, Tag};
 
 use crate::cmd::*;
 use crate::login::is_wrong_guess;
-use crate::names::mended;
+use crate::names::mend;
 use crate::refusal::{Done, DoneCode, Outcome, Refusal, Stop};
 use crate::report::Unasked;
 use crate::session::{Next, Session};
@@ -15,9 +15,7 @@ impl Session {
     /// Runs one command and answers it.
     pub(crate) async fn command(&mut self, tag: &Tag, mut command: Command) -> Result<Next, Stop> {
         let unasked = unasked(&command, self.quirks);
-        for name in command.mailboxes_mut() {
-            *name = mended(self.quirks, name);
-        }
+        command.mailboxes_mut().into_iter().for_each(|name| mend(self.quirks, name));
         let next = match &command {
             Command::StartTls => Next::Handshake,
             Command::Logout => Next::Close,

@@ -34,11 +34,10 @@ fn own_by_owner(account: &AccountName, owner: &str, below: &[&str]) -> Outcome<M
     Ok(MailboxPath::personal(account, &components)?)
 }
 
-/// A mailbox name as the client means it ([`Quirk::ExtraSeparator`]).
-pub(crate) fn mended(quirks: Quirks, name: &MailboxName) -> MailboxName {
-    match quirks.has(Quirk::ExtraSeparator) {
-        true => name.without_separator_at_end(SEPARATOR),
-        false => name.clone(),
+/// Makes a mailbox name what the client means by it ([`Quirk::ExtraSeparator`]).
+pub(crate) fn mend(quirks: Quirks, name: &mut MailboxName) {
+    if quirks.has(Quirk::ExtraSeparator) {
+        *name = name.without_separator_at_end(SEPARATOR);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::bodies::Bodies;
 use crate::channel::{Channel, ReadError};
 use crate::cmd::append::AppendStop;
 use crate::cmd::{append, capability};
-use crate::names::mended;
+use crate::names::mend;
 use crate::refusal::{Done, Outcome, Refusal, Stop};
 use crate::report::{Unasked, report};
 use crate::search::SearchPool;
@@ -150,7 +150,7 @@ impl Session {
     /// A literal header: the message of an APPEND streams, any other literal becomes part of its line.
     async fn literal(&mut self, header: &LiteralHeader) -> Result<(), Stop> {
         match (header.append(), header.tag()) {
-            (Some(Ok(asked)), Some(tag)) => self.append(&tag, header, &asked).await,
+            (Some(Ok(asked)), Some(tag)) => self.append(&tag, header, asked).await,
             (Some(Err(error)), _) => {
                 self.channel.decide(LiteralDecision::Refuse);
                 self.malformed(&error)
@@ -159,7 +159,7 @@ impl Session {
         }
     }
 
-    async fn append(&mut self, tag: &Tag, header: &LiteralHeader, asked: &Append) -> Result<(), Stop> {
+    async fn append(&mut self, tag: &Tag, header: &LiteralHeader, mut asked: Append) -> Result<(), Stop> {
         let account = match self.state.account() {
             Ok(account) => account,
             Err(stop) => {
@@ -167,8 +167,7 @@ impl Session {
                 return self.answer(tag, Err(stop), Unasked::NoExpunges).await;
             }
         };
-        let mut asked = asked.clone();
-        asked.mailbox = mended(self.quirks, &asked.mailbox);
+        mend(self.quirks, &mut asked.mailbox);
         let unasked = if self.quirks.has(Quirk::DelayNewMail) { Unasked::Nothing } else { Unasked::All };
         let (out, store, bodies) = (&mut self.channel, &self.mailstore, &self.bodies);
         let time_max = self.settings.idle_time_max;
