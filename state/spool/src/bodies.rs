@@ -11,6 +11,9 @@ use crate::entry::{Packing, Stored};
 use crate::queue::Queue;
 use crate::queue_id::QueueId;
 
+/// Bytes of a message below which compression, for the second that most messages stay, costs more than it saves.
+const COMPRESSED_BYTES_MIN: usize = 16 * 1024;
+
 /// Where bodies that are files stand.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyDir {
@@ -50,6 +53,9 @@ impl BodyDir {
             return Ok(Packed::File(UnclaimedFile { bodies: self.clone(), queue_id, claimed: false }));
         }
         let plain = body.read_all()?;
+        if plain.len() < COMPRESSED_BYTES_MIN {
+            return Ok(Packed::Record(Packing::Plain, plain));
+        }
         let packed = lz4_flex::compress(&plain);
         Ok(match packed.len() < plain.len() {
             true => Packed::Record(Packing::Lz4, packed.into()),

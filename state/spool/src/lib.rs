@@ -23,6 +23,7 @@ mod marks;
 mod outcome;
 mod queue;
 mod queue_id;
+mod recent;
 mod record;
 mod reports;
 mod retention;

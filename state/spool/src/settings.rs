@@ -20,6 +20,8 @@ pub struct SpoolSettings {
     pub expire_after: Duration,
     /// Workers that a message may break before it is held.
     pub strikes_max: u32,
+    /// Bytes of messages just taken that stay in memory for their first attempt.
+    pub recent_bytes_max: u64,
     /// How long the audit of a message is kept after the last note on it, once the message is gone.
     pub audit_retention: Duration,
     /// How the journal is compacted by itself, and the audit forgotten; none: only when asked.
@@ -41,6 +43,7 @@ impl Default for SpoolSettings {
             delay_report_after: Duration::from_secs(4 * 60 * MINUTE),
             expire_after: Duration::from_secs(5 * 24 * 60 * MINUTE),
             strikes_max: 3,
+            recent_bytes_max: limits::SPOOL_RECENT_BYTES_MAX,
             audit_retention: Duration::from_secs(30 * 24 * 60 * MINUTE),
             compaction: None,
             journal: JournalSettings::default(),

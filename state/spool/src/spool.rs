@@ -25,6 +25,7 @@ use crate::marks::Marks;
 use crate::outcome::{Completed, Outcome};
 use crate::queue::{Ended, Group as Copies, Queue};
 use crate::queue_id::QueueId;
+use crate::recent::Recent;
 use crate::record::NotePlace;
 use crate::reports::{Group, Report, UNREADABLE, Writer};
 use crate::retention::Retention;
@@ -58,6 +59,7 @@ struct Inner {
     /// Where a check makes its view; none for in memory.
     scratch: Option<PathBuf>,
     bodies: BodyDir,
+    recent: Recent,
     marks: Marks,
     /// The last queue id given out.
     last: AtomicU64,
@@ -99,9 +101,21 @@ impl Spool {
         queue.suspect(in_hand);
         let last = AtomicU64::new(last_queue_id(&*view)?);
         let (store, sequencer) = (sequencer.handle(), Mutex::new(Some(sequencer)));
-        let upkeep = Mutex::new(None);
-        let inner =
-            Inner { settings, queue, store, upkeep, sequencer, journal, view, scratch, bodies, marks, last };
+        let (upkeep, recent) = (Mutex::new(None), Recent::new(settings.recent_bytes_max));
+        let inner = Inner {
+            settings,
+            queue,
+            store,
+            upkeep,
+            sequencer,
+            journal,
+            view,
+            scratch,
+            bodies,
+            recent,
+            marks,
+            last,
+        };
         inner.upkeep_start()?;
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -126,6 +140,17 @@ impl Spool {
             return Err(SequencerError::NoSpace.into());
         }
         let bodies = self.inner.bodies.clone();
+        // The relay may ask for it before this returns.
+        self.inner.recent.keep(queue_id, &routed.body);
+        let accepted = self.accept_kept(routed, bodies).await;
+        if accepted.is_err() {
+            self.inner.recent.take(queue_id);
+        }
+        accepted
+    }
+
+    async fn accept_kept(&self, routed: Routed, bodies: BodyDir) -> Result<Accepted, SpoolError> {
+        let queue_id = routed.queue_id;
         // Work that takes long, and a file that is written and synced, are not for this thread.
         let incoming = match routed.body.is_file() || routed.body.len() > limits::BODY_CHUNK_BYTES as u64 {
             true => blocking(queue_id, move || prepare(routed, &bodies)).await?,
@@ -225,6 +250,11 @@ impl Spool {
 
     /// The message's body.
     pub async fn body(&self, queue_id: QueueId) -> Result<Body, SpoolError> {
+        if self.inner.queue.entry(queue_id).is_some()
+            && let Some(body) = self.inner.recent.take(queue_id)
+        {
+            return Ok(body);
+        }
         let inner = self.inner.clone();
         blocking(queue_id, move || inner.body(queue_id)).await
     }
@@ -258,7 +288,7 @@ impl Spool {
         let reports = reports.into_iter().map(|report| report.incoming).collect();
         let claim = Box::new(due.claim);
         let completion = Completion { claim, progressed, notes, reports, strike, now };
-        match self.inner.store.submit(Command::Complete(Box::new(completion))).await? {
+        match self.inner.store.submit_lazy(Command::Complete(Box::new(completion))).await? {
             Reply::Completed(completed) => Ok(completed),
             Reply::NotFound(queue_id) => Err(SpoolError::NotFound(queue_id)),
             _ => unreachable!("a complete is answered so"),

@@ -287,3 +287,19 @@ async fn a_spool_on_the_real_disk_goes_on_where_it_was() {
     assert_eq!(spool.trace(done).unwrap().len(), 4);
     assert!(spool.queue_id_next(at(0)) > id);
 }
+
+#[tokio::test]
+async fn a_message_just_taken_is_given_from_memory_once_and_not_at_all_when_it_is_gone() {
+    let disk = FaultDisk::new();
+    let settings = SpoolSettings { recent_bytes_max: 1_000_000, ..settings() };
+    let spool = Spool::open_in_memory(settings, Arc::new(disk.clone())).unwrap();
+    let first = accept(&spool, SENDER, vec![route("one@example.org", "")]).await;
+    let second = accept(&spool, SENDER, vec![route("two@example.org", "")]).await;
+    disk.fail_nth(1, std::io::ErrorKind::Other);
+    assert_eq!(body(&spool, first).await, text(1), "nothing is read from the disk");
+    assert!(spool.body(first).await.is_err(), "this time it is, and fails");
+    disk.heal();
+    assert_eq!(body(&spool, first).await, text(1));
+    spool.delete(second, at(1)).await.unwrap();
+    assert!(matches!(spool.body(second).await, Err(SpoolError::NotFound(id)) if id == second));
+}
