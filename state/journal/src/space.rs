@@ -101,11 +101,15 @@ impl Space {
         }
     }
 
-    /// Makes the reserve if there is room for it, at the start.
+    /// Makes the reserve if there is room for it, at the start; else one that is there from before will do.
     pub fn begin(&self) {
-        if self.reserve_bytes > 0 {
-            self.room();
+        if self.reserve_bytes == 0 {
+            return;
         }
+        self.room();
+        let mut state = self.state.lock();
+        // What cannot be told is taken for absent: it is tried to give it back all the same when the disk is full.
+        state.has_reserve |= self.disk.exists(&self.dir.join(names::RESERVE)).unwrap_or(false);
     }
 
     /// A write found no room: gives the reserve back, so that what is in hand can end. Room is low from now on.

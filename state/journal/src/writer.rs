@@ -203,6 +203,9 @@ impl Writer {
         if is_empty || self.offset + bytes <= self.settings.segment_bytes {
             return Ok(());
         }
+        if self.written > self.offset {
+            self.cut()?;
+        }
         self.segment =
             files.create(self.lsn_next, self.epoch).map_err(|error| match error.is_no_space() {
                 true => Failed::NoRoom,

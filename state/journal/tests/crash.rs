@@ -370,16 +370,23 @@ fn zeros_ahead_of_frames_are_cut_off_at_the_end_and_after_a_crash_and_bound_by_t
     let journal = open();
     append(&journal, 0).unwrap();
     assert_eq!(len(&disk, &segment(1)), 4_096);
-    append_all_from(&journal, 1, 8);
-    assert!(len(&disk, &segment(1)) <= 10_000);
+    append_all_from(&journal, 1, 16);
+    let last = journal.read(Lsn::FIRST).unwrap().flat_map(|frame| frame.unwrap().records);
+    let last = last.filter(|record| record.place.segment == Lsn(1)).last().unwrap().place;
+    assert_eq!(
+        len(&disk, &segment(1)),
+        last.offset + u64::from(last.len),
+        "a full segment ends with its last frame"
+    );
+    assert!(len(&disk, &last_segment(&disk)) <= 10_000);
     disk.crash(Crash::Process);
     drop(journal);
     let journal = open();
-    assert_eq!(frames(&journal), 8);
-    let place = append(&journal, 8).unwrap();
+    assert_eq!(frames(&journal), 16);
+    let place = append(&journal, 16).unwrap();
     journal.close().unwrap();
     let last = last_segment(&disk);
-    let state = format!("state {}", 8).len() as u64;
+    let state = format!("state {}", 16).len() as u64;
     assert_eq!(len(&disk, &last), place.offset + u64::from(place.len) + state + MARK_BYTES);
 }
 
