@@ -8,7 +8,9 @@
 //! after the sync the records become rows of the view (`apply`, `rows`), readers are shown the new snapshot (`shared`,
 //! `slot`), and the caller is answered. The way of a read: names and counters are in memory (`namespace`); a mailbox
 //! that is open is a [`MailboxSnapshot`], one that is not is read from the view (`load`); what FETCH asks for most is
-//! one row of the view or in memory (`presentation`, `bodies`).
+//! one row of the view or in memory (`presentation`, `bodies`). The way out: what is out of sight is kept for a while and
+//! then purged (`purge`), and the journal's segments go when what they still have to say has been said again (`compaction`,
+//! `sequenced::restate`). Whether all of it is as it should be, `check` tells.
 //!
 //! What holds at any moment:
 //!
@@ -17,6 +19,8 @@
 //! - A uid is given out once and uids become visible in ascending order; a large copy gets its uids when it commits.
 //! - Modseqs come from one counter of the store, so that they order changes of different mailboxes too.
 //! - What readers see is durable: snapshots are published after the sync and after the view has taken the change.
+//! - A replay of the segments that are left gives the view as it was maintained. So a record must list all things of which it
+//!   writes a row (`compaction::keys`), and rows may depend on that record alone.
 //! - A message's body is one record or one file, named by a [`BodyId`], and each mailbox row that uses it has a row
 //!   under that id: references are counted by counting rows, never by a number that is read and written back.
 

@@ -106,6 +106,38 @@ async fn flag_changes_that_newer_ones_have_overtaken_are_not_said_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_message_came_from_and_went_is_told_as_before() {
+    let mut bench = bench().await;
+    let kept = bench.store.mailbox_create(&path(&["Kept"]), None).await.unwrap();
+    for subject in ["one", "two", "three"] {
+        bench.append(subject).await;
+    }
+    bench.store.copy(bench.inbox, uids([1]), kept).await.unwrap();
+    bench.store.move_messages(bench.inbox, uids([2]), kept).await.unwrap();
+    bench.delete(bench.inbox, [1]).await;
+    for number in 0..30 {
+        bench.append(&format!("s{number}")).await;
+    }
+    let before = located(&bench).await;
+    assert_eq!(before.len(), 4);
+    for _ in 0..2 {
+        assert!(compact(&bench, all()).compacted > 0);
+        assert_eq!(located(&bench).await, before);
+    }
+    bench.crash(Crash::Power);
+    assert_eq!(located(&bench).await, before);
+}
+
+/// All places of three messages, with the records that say so.
+async fn located(bench: &Bench) -> Vec<mailstore::Located> {
+    let mut located = Vec::new();
+    for message_id in ["one@x", "two@x", "three@x"] {
+        located.extend(bench.store.message_id_find(message_id).await.unwrap());
+    }
+    located
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_segment_with_a_damaged_body_stays_and_others_go() {
     let bench = bench().await;
     for number in 0..60 {
