@@ -175,6 +175,9 @@ sections! {
         space_low: ByteSize = ByteSize(limits::SPACE_LOW_BYTES), restart;
         /// Bytes that compaction of one journal reads and writes in a second, so that mail goes first.
         compaction_rate: ByteSize = ByteSize(limits::COMPACTION_BYTES_PER_SECOND), restart;
+        /// Time after which it is looked again for what is no longer needed: in segments of a journal, and among expunged
+        /// messages.
+        upkeep_interval: Duration = HOUR, restart;
     }
 
     /// Mail to other hosts and to lmtpd.

@@ -43,6 +43,7 @@ pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
     MailstoreSettings {
         segment_bytes: config.mailstore.segment_size.0,
         retention: config.mailstore.retention,
+        purge_interval: Some(config.journal.upkeep_interval),
         compaction: Some(compaction(config)),
         reserve_bytes: config.journal.reserve.0,
         space_low_bytes: config.journal.space_low.0,
@@ -52,7 +53,14 @@ pub fn mailstore(config: &Config, paths: &DataPaths) -> MailstoreSettings {
 
 /// How journals make room.
 pub fn compaction(config: &Config) -> CompactionSettings {
-    CompactionSettings { bytes_per_second: config.journal.compaction_rate.0, ..CompactionSettings::default() }
+    let usual = CompactionSettings::default();
+    let interval = config.journal.upkeep_interval;
+    CompactionSettings {
+        bytes_per_second: config.journal.compaction_rate.0,
+        examine_interval: interval,
+        round_interval: usual.round_interval.min(interval),
+        ..usual
+    }
 }
 
 pub fn imapd(config: &Config, paths: &DataPaths) -> ImapSettings {
