@@ -35,11 +35,16 @@ const SENDERS: [Wire; 4] = [Wire::Smtp, Wire::Smtp, Wire::Lmtp, Wire::Lmtp];
 const RELAYED_AT_ONCE: usize = 4;
 /// Rounds after each of which the views are made again.
 const REBUILT_EVERY: u64 = 4;
-/// Segments so small that each round fills several, compaction that never rests, nothing kept of what was expunged.
-const SETTINGS: [Setting; 4] = [
-    ("mailstore", "segment_size", "\"256 KiB\""),
-    ("spool", "segment_size", "\"128 KiB\""),
+/// Segments so small that each round fills several, compaction that rests as good as never, and nothing kept of what was
+/// expunged.
+const SETTINGS: [Setting<'_>; 8] = [
+    ("mailstore", "segment_size", "\"64 KiB\""),
+    ("mailstore", "retention", "\"1ms\""),
+    ("spool", "segment_size", "\"64 KiB\""),
+    ("spool", "audit_retention", "\"1ms\""),
     ("spool", "retries", "[\"1s\"]"),
+    ("journal", "upkeep_interval", "\"50ms\""),
+    ("journal", "compaction_rate", "\"256 MiB\""),
     ("relay", "connections_per_destination", "4"),
 ];
 
@@ -88,7 +93,10 @@ fn nothing_acknowledged_is_lost_and_nothing_gone_comes_back_at_any_kill() {
     }
     let (acknowledged, doubled) = (run.acknowledged, run.doubled);
     assert!(acknowledged > rounds() * 20, "only {acknowledged} commands were acknowledged: that was no load");
+    let compacted = ["mailstore", "spool"].map(|store| run.compactions(store));
+    assert!(compacted.iter().all(|times| *times >= rounds() / 4), "compacted only {compacted:?} times");
     println!("{acknowledged} commands acknowledged in {} rounds; {doubled} messages came twice", rounds());
+    println!("mail store and queue were compacted {compacted:?} times");
 }
 
 impl Run {
@@ -178,9 +186,16 @@ impl Run {
         });
     }
 
-    /// Stops, removes the views, starts: everything is as it was.
+    /// How often all processes so far have said that they compacted a store.
+    fn compactions(&self, store: &str) -> u64 {
+        let said = format!("compaction store=\"{store}\"");
+        u64::try_from(self.trial.log().matches(&said).count()).expect("64 bits")
+    }
+
+    /// Has everything checked, stops, removes the views, starts: everything is as it was.
     fn rebuild(&mut self, when: &str) {
         let before = dump::dump(&self.trial, ACCOUNTS);
+        self.trial.tartan(&["check"]);
         assert!(self.trial.terminate(), "{when}: it ends cleanly");
         for store in ["mailstore", "spool"] {
             let view = self.trial.contract.data.join(store).join("view");
