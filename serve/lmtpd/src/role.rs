@@ -1,7 +1,10 @@
 //! What LMTP decides.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use address::{AccountName, Envelope, Recipient};
 use deliver::{DeliverError, Delivered, Deliverer, Delivery};
@@ -97,23 +100,47 @@ impl Role for LmtpRole {
                 return targets.iter().map(|_| Err(refusal.clone())).collect();
             }
         };
-        let transaction = Arc::new(transaction);
+        let delivery = |index: usize, target: Target| Delivery {
+            account: target.account,
+            recipient: transaction.envelope.recipients[index].address.clone(),
+            detail: target.detail,
+            reverse_path: transaction.envelope.reverse_path.clone(),
+            body: body.clone(),
+            arrival: transaction.arrival,
+        };
+        let deliveries: Vec<_> =
+            targets.into_iter().enumerate().map(|(index, target)| delivery(index, target)).collect();
+        match <[Delivery; 1]>::try_from(deliveries) {
+            Ok([only]) => {
+                vec![caught(deliver(&self.deliverer, only)).await.unwrap_or_else(|| Err(crashed()))]
+            }
+            Err(several) => self.all_at_once(several).await,
+        }
+    }
+}
+
+impl LmtpRole {
+    async fn all_at_once(&self, several: Vec<Delivery>) -> Vec<Result<Stored, Refusal>> {
+        let count = several.len();
         let mut deliveries = JoinSet::new();
-        for (index, target) in targets.into_iter().enumerate() {
-            let delivery = Delivery {
-                account: target.account,
-                recipient: transaction.envelope.recipients[index].address.clone(),
-                detail: target.detail,
-                reverse_path: transaction.envelope.reverse_path.clone(),
-                body: body.clone(),
-                arrival: transaction.arrival,
-            };
+        for (index, delivery) in several.into_iter().enumerate() {
             let deliverer = self.deliverer.clone();
             let delivered = async move { (index, deliver(&deliverer, delivery).await) };
             deliveries.spawn(delivered.in_current_span());
         }
-        in_order(deliveries, transaction.envelope.recipients.len()).await
+        in_order(deliveries, count).await
     }
+}
+
+/// One delivery where it is: a task of its own would wake another thread for nothing. None if it panicked, which has been
+/// logged where it happened.
+async fn caught<T>(delivery: impl Future<Output = T>) -> Option<T> {
+    let mut delivery = pin!(delivery);
+    poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| delivery.as_mut().poll(task))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn deliver(deliverer: &Deliverer, delivery: Delivery) -> Result<Stored, Refusal> {
@@ -169,4 +196,19 @@ fn storage_full() -> Refusal {
 fn resolve_refusal(error: &RouteError) -> Refusal {
     error.fault().log("resolving a recipient", error);
     Refusal::new(451, (4, 4, 3), "Directory is not available, try later")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::caught;
+
+    #[tokio::test]
+    async fn a_delivery_that_panics_is_an_answer_and_not_the_end_of_the_session() {
+        assert_eq!(caught(async { 7 }).await, Some(7));
+        let crash = async {
+            tokio::task::yield_now().await;
+            panic!("as a bug would");
+        };
+        assert_eq!(caught::<()>(crash).await, None);
+    }
 }
