@@ -6,6 +6,8 @@
 //!   [`FjallView`] is on disk, [`MemoryView`] is not.
 //! - [`Store`]: what a state crate writes: how a command becomes records, a record a change of the view, and a sync an
 //!   answer. [`Sequencer`] drives it: all that waits, one frame, one write, one sync, then the answers.
+//! - [`Compaction`]: segments of which little is needed make room; the store says anew what is ([`Store::restate`]).
+//! - [`verify`], [`stat`], [`salvage`]: a journal's files, looked at from outside.
 //!
 //! It refuses to acknowledge what is not synced, to skip what it cannot read, to write to a journal that another owns
 //! or that has failed once, and to know what a record means. The format on disk is in `frame.rs`, `segment.rs`, `gap.rs`.
@@ -57,7 +59,8 @@ pub trait Journal: Send + Sync {
     ///
     /// Refused if `expected` is older than the journal's epoch (another owner has come), if the journal is read-only
     /// because of damage, and for ever after a failed write or sync. No records: nothing is written, and the proof
-    /// covers all that was synced before.
+    /// covers all that was synced before. [`JournalError::NoSpace`] and [`JournalError::TooLarge`] refuse these records
+    /// alone: nothing of them was written, and the journal goes on.
     fn append(&self, expected: Epoch, records: &[Record]) -> Result<Synced, JournalError>;
     /// The synced frames from the one that holds `from` on, as far as they are synced now.
     ///

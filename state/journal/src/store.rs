@@ -152,7 +152,8 @@ pub trait Store: Send + 'static {
     /// - A key that is gone: a record of its removal if [`Restating::held_before`], else nothing.
     ///
     /// To say more than needed is right, to say less is not. Applied, the records must change nothing that readers see,
-    /// but for the places of data. After an error nothing may have changed in memory; what was staged is dropped.
+    /// but for the places of data. After an error nothing may have changed in memory; what was staged is dropped and the
+    /// segment stays: with an alert, or after [`StoreError::NotYet`] without one. It is examined again later.
     fn restate(
         &mut self,
         _view: &dyn ViewRead,
