@@ -84,6 +84,17 @@ pub enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Copy queue, mailboxes and directory into a backup while they serve; each run adds a generation and copies what is new
+    ///
+    /// Certificates and the configuration file go along: the backup holds private keys. `--list` and `--verify` need no
+    /// running system. Exit status: 0 done and sound, 1 failed or damaged.
+    Backup(BackupArgs),
+    /// Bring back from a backup a whole system, one store, an account or a mailbox
+    ///
+    /// A whole system goes into an empty directory, and is started there. Of an account, the messages come back that it
+    /// does not have, with their flags, dates and ids, into the system that runs or, where none does, into its data;
+    /// saying it twice changes nothing more.
+    RestoreBackup(RestoreArgs),
     /// Look at the files of journals, beside a running system or without one
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -95,6 +106,49 @@ pub enum Command {
         /// It must be there
         directory: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The backup; made if it is not there
+    pub dir: PathBuf,
+    /// Keep the newest N generations, and of the files what they need; without it all are kept
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// List the generations
+    #[arg(long, conflicts_with_all = ["verify", "keep"])]
+    pub list: bool,
+    /// Read all files of a generation, the newest or the one that --generation names, and name what is damaged
+    #[arg(long, conflicts_with = "keep")]
+    pub verify: bool,
+    /// The generation to verify, as --list shows it
+    #[arg(long, value_name = "TIME", requires = "verify")]
+    pub generation: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["data", "account"]))]
+pub struct RestoreArgs {
+    /// The backup
+    pub dir: PathBuf,
+    /// The generation, as `tartan backup DIR --list` shows it; without it the newest
+    #[arg(long, value_name = "TIME")]
+    pub generation: Option<String>,
+    /// Bring back a whole system into this data directory, which has none of its stores
+    #[arg(long, value_name = "NEWDIR")]
+    pub data: Option<PathBuf>,
+    /// Only this store: spool, mailstore, directory, tls or configuration
+    #[arg(long, value_name = "STORE", requires = "data")]
+    pub store: Option<String>,
+    /// Bring back what this account does not have any more
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Only this mailbox and those below it
+    #[arg(long, value_name = "MAILBOX", requires = "account")]
+    pub mailbox: Option<String>,
+    /// Bring messages back below this mailbox instead of where they were
+    #[arg(long, value_name = "MAILBOX", requires = "account")]
+    pub into: Option<String>,
 }
 
 /// DIR is a journal's directory, or a store's: DATA/spool, DATA/mailstore, DATA/directory.

@@ -4,6 +4,7 @@
 //! holds no mail logic: it reads the configuration, opens the state, gives each role the handles that
 //! it lists, and sees to their start and stop.
 
+mod bar;
 mod cli;
 mod command;
 mod dns;
@@ -64,6 +65,8 @@ async fn run_async(command: Command, config: &std::path::Path, printer: &Printer
     match command {
         Command::Dns(args) => dns::run(&args, config, printer).await,
         Command::Trial(args) => trial::run(&args, printer).await,
+        Command::Backup(args) => command::backup::run(args, config, printer).await,
+        Command::RestoreBackup(args) => command::restore_backup::run(args, config, printer).await,
         Command::Check { repair } => command::check::run(config, repair, printer).await,
         other => command::run(other, config, printer).await,
     }

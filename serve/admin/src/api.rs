@@ -147,3 +147,52 @@ pub struct ReloadReport {
     /// Options whose new value waits for a restart.
     pub restart: Vec<String>,
 }
+
+/// A backup that can be copied now. What it lists stays in place as long as it is asked for, at least once a minute.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupBegun {
+    /// Its name for renewing and ending it.
+    pub id: String,
+    /// The stores, in the order in which they are to be copied.
+    pub stores: Vec<StoreFiles>,
+}
+
+/// The files of a store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoreFiles {
+    /// The store; also the name of its directory in the data directory.
+    pub store: String,
+    /// The files that make it up.
+    pub files: Vec<StoreFile>,
+}
+
+/// A file of a store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoreFile {
+    /// Its name from the store's directory on.
+    pub name: String,
+    /// Its bytes that count.
+    pub bytes: u64,
+    /// Whether it never changes.
+    pub sealed: bool,
+}
+
+/// Where a message is brought back to, and how it was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestoredInto {
+    /// The mailbox of the account, with `/` in between.
+    pub mailbox: String,
+    /// Its flags as they stand on the wire, with spaces in between.
+    pub flags: String,
+    /// Its internal date, in seconds since 1970.
+    pub internal_date: i64,
+    /// Its id.
+    pub email_id: String,
+}
+
+/// A message that was brought back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MessageRestored {
+    /// Its uid.
+    pub uid: u32,
+}

@@ -1,14 +1,14 @@
 //! The client of the API.
 
 use crate::api::{
-    AccountNew, AddressNew, DomainNew, HoldReason, PasswordNew, PostmasterNew, ProcessStatus, ReloadReport,
-    StoreCheck, Trace,
+    AccountNew, AddressNew, BackupBegun, DomainNew, HoldReason, MessageRestored, PasswordNew, PostmasterNew,
+    ProcessStatus, ReloadReport, RestoredInto, StoreCheck, Trace,
 };
 use crate::error::ErrorBody;
 use crate::router::{AdminHandles, router};
 use address::{AccountName, Address, Domain};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response, StatusCode};
 use directory::{AccountEntry, AddressEntry, DomainEntry};
 use hyper::client::conn::http1;
@@ -82,6 +82,42 @@ impl AdminClient {
     /// Checks all stores, which stay in use. Takes as long as reading them does.
     pub async fn check(&self) -> Done<Vec<StoreCheck>> {
         self.send(Method::POST, "/v1/check", &()).await
+    }
+
+    /// Has all files kept in place for a backup, and lists them.
+    pub async fn backup_begin(&self) -> Done<BackupBegun> {
+        self.send(Method::POST, "/v1/backup", &()).await
+    }
+
+    /// Says that a backup is still being copied; once a minute at least.
+    pub async fn backup_renew(&self, id: &str) -> Done<()> {
+        self.send(Method::POST, &path("backup", id, ""), &()).await
+    }
+
+    /// Says that a backup is copied.
+    pub async fn backup_end(&self, id: &str) -> Done<()> {
+        self.send(Method::DELETE, &path("backup", id, ""), &()).await
+    }
+
+    /// The ids of all messages that an account has and sees.
+    pub async fn email_ids(&self, account: &AccountName) -> Done<Vec<String>> {
+        self.read(&path("accounts", account, "/email-ids")).await
+    }
+
+    /// Brings a message back.
+    pub async fn message_restore(
+        &self,
+        account: &AccountName,
+        into: &RestoredInto,
+        message: Bytes,
+    ) -> Done<MessageRestored> {
+        let RestoredInto { mailbox, flags, internal_date, email_id } = into;
+        let (mailbox, flags) = (encoded(mailbox), encoded(flags));
+        let into = format!(
+            "/messages?mailbox={mailbox}&flags={flags}&internal_date={internal_date}&email_id={email_id}"
+        );
+        let request = request(Method::POST, &path("accounts", account, &into), "message/rfc822", message)?;
+        answer(self.exchange(request).await?).await
     }
 
     /// Reads configuration and certificates again.
@@ -181,13 +217,7 @@ impl AdminClient {
 
     async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Done<T> {
         let body = serde_json::to_vec(body).map_err(AdminError::protocol)?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost")
-            .header("content-type", "application/json")
-            .body(Body::from(body))
-            .map_err(AdminError::protocol)?;
+        let request = request(method, path, "application/json", body)?;
         answer(self.exchange(request).await?).await
     }
 
@@ -203,6 +233,11 @@ impl AdminClient {
             }
         }
     }
+}
+
+fn request(method: Method, path: &str, content_type: &str, body: impl Into<Body>) -> Done<Request<Body>> {
+    let request = Request::builder().method(method).uri(path).header("host", "localhost");
+    request.header("content-type", content_type).body(body.into()).map_err(AdminError::protocol)
 }
 
 async fn stream(socket: &Path) -> Done<UnixStream> {

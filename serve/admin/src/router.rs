@@ -1,9 +1,10 @@
 //! Requests to handlers, and the handles that they need.
 
 use crate::api::{ProcessStatus, ReloadReport};
+use crate::backup::Backups;
 use crate::error::ApiError;
-use crate::{check, domain, spool_api, trace};
-use axum::extract::{Request, State};
+use crate::{backup, check, domain, spool_api, trace};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
@@ -36,11 +37,17 @@ pub struct AdminHandles {
     pub mailstore: Option<Mailstore>,
     /// The process.
     pub process: Option<Arc<dyn Process>>,
+    /// Backups that are being taken.
+    pub backups: Backups,
 }
 
 impl AdminHandles {
     pub(crate) fn directory(&self) -> Result<&Embedded, ApiError> {
         self.directory.as_ref().ok_or_else(|| ApiError::not_here("directory"))
+    }
+
+    pub(crate) fn mailstore(&self) -> Result<&Mailstore, ApiError> {
+        self.mailstore.as_ref().ok_or_else(|| ApiError::not_here("mailstore"))
     }
 
     pub(crate) fn spool(&self) -> Result<&Spool, ApiError> {
@@ -58,12 +65,16 @@ pub(crate) fn router(handles: AdminHandles) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
         .route("/v1/check", post(check::check))
+        .route("/v1/backup", post(backup::begin))
+        .route("/v1/backup/{id}", post(backup::renew).delete(backup::end))
         .route("/v1/domains", get(domain::domain_list).post(domain::domain_add))
         .route("/v1/domains/{domain}", delete(domain::domain_delete))
         .route("/v1/domains/{domain}/postmaster", put(domain::domain_postmaster))
         .route("/v1/accounts", get(domain::account_list).post(domain::account_add))
         .route("/v1/accounts/{account}", delete(domain::account_delete))
         .route("/v1/accounts/{account}/password", put(domain::account_passwd))
+        .route("/v1/accounts/{account}/email-ids", get(backup::email_ids))
+        .route("/v1/accounts/{account}/messages", post(backup::message_restore).layer(message_limit()))
         .route("/v1/addresses", get(domain::address_list).post(domain::address_add))
         .route("/v1/addresses/{address}", delete(domain::address_delete))
         .route("/v1/spool", get(spool_api::spool_list))
@@ -74,6 +85,11 @@ pub(crate) fn router(handles: AdminHandles) -> Router {
         .fallback(async || ApiError::not_found("there is no such request"))
         .layer(middleware::from_fn(recorded))
         .with_state(handles)
+}
+
+/// A message that is brought back was stored before.
+fn message_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(usize::try_from(limits::STORED_MESSAGE_BYTES_MAX).unwrap_or(usize::MAX))
 }
 
 async fn recorded(request: Request, next: Next) -> Response {

@@ -56,6 +56,7 @@ fn directory(dir: &Path) -> Embedded {
 
 fn handles(dir: &Path) -> AdminHandles {
     AdminHandles {
+        backups: admin::Backups::default(),
         directory: Some(directory(dir)),
         process: Some(Arc::new(Known)),
         ..AdminHandles::default()

@@ -32,6 +32,11 @@ impl Backup {
         Self { disk, dir: dir.into() }
     }
 
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The generations, oldest first. One whose list cannot be read is an error: it may be the one that is needed.
     pub fn generations(&self) -> Result<Vec<Manifest>, BackupError> {
         let names = self.names()?;

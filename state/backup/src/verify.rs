@@ -1,5 +1,6 @@
 //! Whether a generation is what was copied, and whether what was copied was sound.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -99,16 +100,21 @@ impl Backup {
     fn journals_verify(&self, manifest: &Manifest) -> Result<Vec<Finding>, BackupError> {
         let disk = Arc::new(GenerationDisk::new(self, manifest));
         let mut findings = Vec::new();
-        for store in manifest.stores() {
-            let dir = Path::new(store).join("journal");
-            if !manifest.files.iter().any(|file| Path::new(&file.path).starts_with(&dir)) {
-                continue;
-            }
-            let report = journal::verify(disk.clone(), &dir)?;
+        for dir in journals(manifest) {
+            let report = journal::verify(disk.clone(), dir)?;
             if !report.is_sound() {
                 findings.push(Finding { path: dir.display().to_string(), what: report.to_string() });
             }
         }
         Ok(findings)
     }
+}
+
+/// The folders that hold segments.
+fn journals(manifest: &Manifest) -> BTreeSet<&Path> {
+    let paths = manifest.files.iter().map(|file| Path::new(&file.path));
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "seg"))
+        .filter_map(Path::parent)
+        .collect()
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use disk::{Body, Disk};
+use disk::{Body, Disk, OpenMode};
+use parking_lot::Mutex;
 
 use crate::entry::{Packing, Stored};
 use crate::queue::Queue;
@@ -19,13 +20,63 @@ const COMPRESSED_BYTES_MIN: usize = 16 * 1024;
 pub(crate) struct BodyDir {
     pub disk: Arc<dyn Disk>,
     pub dir: PathBuf,
+    pins: Arc<Mutex<Pins>>,
+}
+
+/// Backups that are being taken, and the files that nobody else needs meanwhile.
+#[derive(Debug, Default)]
+struct Pins {
+    count: usize,
+    left: Vec<QueueId>,
+}
+
+/// Keeps all files in place until it is dropped.
+pub(crate) struct BodiesPin(BodyDir);
+
+impl Drop for BodiesPin {
+    fn drop(&mut self) {
+        let left = {
+            let mut pins = self.0.pins.lock();
+            pins.count -= 1;
+            if pins.count == 0 { std::mem::take(&mut pins.left) } else { Vec::new() }
+        };
+        left.into_iter().for_each(|queue_id| self.0.unlink(queue_id));
+    }
 }
 
 impl BodyDir {
     const SUFFIX: &str = ".body";
 
+    pub fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        Self { disk, dir, pins: Arc::default() }
+    }
+
+    /// Keeps all files in place until the answer is dropped.
+    pub fn pin(&self) -> BodiesPin {
+        self.pins.lock().count += 1;
+        BodiesPin(self.clone())
+    }
+
+    /// The name of a message's file.
+    pub fn name(&self, queue_id: QueueId) -> String {
+        format!("{queue_id}{}", Self::SUFFIX)
+    }
+
     pub fn path(&self, queue_id: QueueId) -> PathBuf {
-        self.dir.join(format!("{queue_id}{}", Self::SUFFIX))
+        self.dir.join(self.name(queue_id))
+    }
+
+    /// The messages whose bodies are files, and the bytes of those.
+    pub fn files(&self) -> io::Result<Vec<(QueueId, u64)>> {
+        let names = self.disk.list(&self.dir)?.into_iter();
+        let found = names.filter_map(|name| name.strip_suffix(Self::SUFFIX)?.parse().ok());
+        let sized = |queue_id| match self.disk.open(&self.path(queue_id), OpenMode::Read) {
+            Ok(file) => Some(file.len().map(|bytes| (queue_id, bytes))),
+            // It came to nothing meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(error)),
+        };
+        found.filter_map(sized).collect()
     }
 
     /// Removes the files of messages that are not in the queue: what a crash has left.
@@ -39,8 +90,20 @@ impl BodyDir {
         Ok(())
     }
 
-    /// Removes the file of a message that needs it no more. What cannot be removed now is swept at the next start.
+    /// Removes the file of a message that needs it no more, or leaves that to the end of a backup.
     pub fn remove(&self, queue_id: QueueId) {
+        let mut pins = self.pins.lock();
+        match pins.count {
+            0 => {
+                drop(pins);
+                self.unlink(queue_id);
+            }
+            _ => pins.left.push(queue_id),
+        }
+    }
+
+    /// What cannot be removed now is swept at the next start.
+    fn unlink(&self, queue_id: QueueId) {
         if let Err(error) = self.disk.remove(&self.path(queue_id)) {
             tracing::debug!(%queue_id, %error, "the body of a message stays behind");
         }

@@ -10,6 +10,7 @@
 
 mod accept;
 mod audit;
+mod backup;
 mod bodies;
 mod check;
 mod claim;

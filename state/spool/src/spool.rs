@@ -85,7 +85,7 @@ impl Spool {
         view: Arc<dyn View>,
         scratch: Option<PathBuf>,
     ) -> Result<Self, SpoolError> {
-        let bodies = BodyDir { disk: disk.clone(), dir: settings.dir.join("bodies") };
+        let bodies = BodyDir::new(disk.clone(), settings.dir.join("bodies"));
         disk.create_dir(&bodies.dir).map_err(dir_error)?;
         let journal = open_journal(&settings, disk.clone(), &*view)?;
         let (marks, in_hand) = Marks::open(&*disk, settings.dir.join("attempts"));
@@ -118,6 +118,14 @@ impl Spool {
         };
         inner.upkeep_start()?;
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(crate) fn bodies(&self) -> &BodyDir {
+        &self.inner.bodies
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.inner.queue
     }
 
     /// A name for a message that is about to come in.

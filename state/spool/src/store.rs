@@ -149,7 +149,7 @@ impl SpoolStore {
 
     /// A store for a replay into `view` that touches nothing else.
     pub fn for_check(view: Arc<dyn View>) -> Self {
-        let bodies = BodyDir { disk: Arc::new(disk::RealDisk), dir: PathBuf::new() };
+        let bodies = BodyDir::new(Arc::new(disk::RealDisk), PathBuf::new());
         Self::new(Arc::default(), bodies, view, 0, Duration::ZERO)
     }
 
@@ -594,7 +594,7 @@ mod tests {
     const RECIPIENTS_OF_ALL: u32 = 1_000;
 
     fn store() -> SpoolStore {
-        let bodies = BodyDir { disk: Arc::new(FaultDisk::new()), dir: PathBuf::from("/bodies") };
+        let bodies = BodyDir::new(Arc::new(FaultDisk::new()), PathBuf::from("/bodies"));
         let view = Arc::new(MemoryView::new(&TABLES));
         SpoolStore::new(Arc::default(), bodies, view, 3, Duration::from_secs(60))
     }

@@ -61,7 +61,8 @@ fn done(account: &AccountName, what: &str, chosen: &Chosen, printer: &Printer) -
     printer.print(&value, |_| format!("{what}: {account}\npassword: {}\n", chosen.password))
 }
 
-fn parse(account: &str, default_domain: &str) -> Result<AccountName, CliError> {
+/// An account by its name; without a domain it is of the default one.
+pub fn parse(account: &str, default_domain: &str) -> Result<AccountName, CliError> {
     AccountName::parse_login(account, &domain_parse(default_domain)?)
         .map_err(|error| CliError::Usage(format!("{account:?}: {error}")))
 }

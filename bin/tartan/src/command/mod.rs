@@ -5,11 +5,13 @@
 
 mod account;
 mod address;
+pub mod backup;
 pub mod check;
 pub mod config;
 mod domain;
 pub mod journal;
 mod owner;
+pub mod restore_backup;
 mod spool;
 
 use crate::cli::Command;

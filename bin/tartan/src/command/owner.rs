@@ -18,6 +18,8 @@ pub enum Needs {
     Spool,
     /// The spool and the mail store, as far as the configuration's roles have them.
     Mail,
+    /// The directory too.
+    Stores,
     /// A running system.
     Process,
 }
@@ -81,6 +83,10 @@ async fn open(config: &Config, paths: &DataPaths, needs: Needs) -> Result<AdminH
         Needs::Directory => opened.directory = Some(directory_open(config, paths).await?),
         Needs::Spool => opened.spool = Some(spool_open(config, paths).await?),
         Needs::Mail => (opened.spool, opened.mailstore) = mail_open(config, paths).await?,
+        Needs::Stores => {
+            opened.directory = Some(directory_open(config, paths).await?);
+            (opened.spool, opened.mailstore) = mail_open(config, paths).await?;
+        }
         Needs::Process => {}
     }
     Ok(opened)

@@ -41,6 +41,7 @@ impl Stores {
             spool: self.spool.clone(),
             mailstore: self.mailstore.clone(),
             process: Some(process),
+            backups: admin::Backups::default(),
         }
     }
 

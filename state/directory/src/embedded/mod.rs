@@ -1,5 +1,6 @@
 //! The directory of a system that has no other: a journal and what it says, in memory.
 
+mod backup;
 mod check;
 mod edit;
 mod record;
