@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use disk::faults::{After, Mishap, fault_loop};
 use disk::{Crash, Disk, FaultDisk};
+use journal::{CompactionSettings, JournalSettings};
 use kit::*;
-use spool::{Attempt, Completed, Outcome, QueueId, Spool, SpoolError, StateShown};
+use spool::{Attempt, Completed, Outcome, QueueId, Spool, SpoolError, SpoolSettings, StateShown};
 
 /// What was acknowledged of a message. An end that was asked for and not acknowledged may have come or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,14 +79,22 @@ impl Client {
         self.spool.delete(deleted, at(2)).await?;
         self.know(deleted, Known::Gone);
         self.accept(5).await?;
+        for number in 6..7 {
+            let passing = self.accept(number).await?;
+            self.attempt(passing, delivered()).await?;
+        }
         Ok(())
     }
 }
 
-/// A body by its number; one is large enough for a file of its own.
+/// A body by its number; one is large enough for a file of its own, the last ones to fill a segment.
 fn content(number: u64) -> String {
-    let filler = if number == 2 { "a line of text\r\n".repeat(70_000) } else { String::new() };
-    text(number) + &filler
+    let lines = match number {
+        2 => 70_000,
+        6.. => 300,
+        _ => 0,
+    };
+    text(number) + &"a line of text\r\n".repeat(lines)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -93,13 +103,19 @@ fn runtime() -> tokio::runtime::Runtime {
 
 fn scenario(disk: &FaultDisk) -> (Acknowledged, Result<(), SpoolError>) {
     runtime().block_on(async {
-        let spool = match try_open(disk) {
+        let spool = match open_small(disk) {
             Ok(spool) => spool,
             Err(error) => return (Acknowledged::new(), Err(error)),
         };
         let mut client = Client { spool: spool.clone(), told: Acknowledged::new() };
         let worked = client.work().await;
-        let stopped = tokio::task::spawn_blocking(move || spool.stop()).await.unwrap();
+        let ended = move || {
+            // What compaction could not do it does another time.
+            let compacted = spool.compact(CompactionSettings::eager()).map(|report| report.compacted);
+            (spool.stop(), compacted.unwrap_or_default())
+        };
+        let (stopped, compacted) = tokio::task::spawn_blocking(ended).await.unwrap();
+        assert!(worked.is_err() || stopped.is_err() || disk.has_failed() || compacted > 0);
         (client.told, worked.and(stopped))
     })
 }
@@ -107,7 +123,7 @@ fn scenario(disk: &FaultDisk) -> (Acknowledged, Result<(), SpoolError>) {
 /// Opens what is left and looks for all that was acknowledged.
 fn check(disk: &FaultDisk, told: &Acknowledged, what: &str) {
     runtime().block_on(async {
-        let spool = open(disk);
+        let spool = open_small(disk).unwrap();
         for (queue_id, (number, known)) in told {
             let shown = spool.show(*queue_id);
             let state = shown.as_ref().map(|shown| shown.recipients[0].state);
@@ -127,8 +143,16 @@ fn check(disk: &FaultDisk, told: &Acknowledged, what: &str) {
             }
             assert!(!spool.trace(*queue_id).unwrap().is_empty(), "{what}: {queue_id} has no past");
         }
+        let report = spool.check().unwrap();
+        assert!(report.is_sound(), "{what}: {report}");
         spool.stop().unwrap();
     });
+}
+
+/// With segments so small that there are some to compact.
+fn open_small(disk: &FaultDisk) -> Result<Spool, SpoolError> {
+    let journal = JournalSettings { segment_bytes: 2 * 1_024, ..settings().journal };
+    Spool::open_in_memory(SpoolSettings { journal, ..settings() }, Arc::new(disk.clone()))
 }
 
 #[test]
@@ -162,8 +186,8 @@ fn without_syncing_the_check_finds_a_loss() {
 #[tokio::test]
 async fn with_little_space_nothing_is_accepted_and_what_is_there_goes_out_and_makes_room() {
     let disk = FaultDisk::new();
-    let settings = spool::SpoolSettings {
-        journal: journal::JournalSettings {
+    let settings = SpoolSettings {
+        journal: JournalSettings {
             reserve_bytes: 64 * 1024,
             space_low_bytes: 64 * 1024,
             ..settings().journal
@@ -171,7 +195,7 @@ async fn with_little_space_nothing_is_accepted_and_what_is_there_goes_out_and_ma
         ..settings()
     };
     disk.capacity_set(512 * 1024);
-    let spool = Spool::open_in_memory(settings.clone(), std::sync::Arc::new(disk.clone())).unwrap();
+    let spool = Spool::open_in_memory(settings.clone(), Arc::new(disk.clone())).unwrap();
     let mut accepted = Vec::new();
     let refused = loop {
         let route = route("one@example.org", "");
@@ -190,7 +214,7 @@ async fn with_little_space_nothing_is_accepted_and_what_is_there_goes_out_and_ma
     }
     assert!(spool.list().is_empty());
     spool.stop().unwrap();
-    let spool = Spool::open_in_memory(settings, std::sync::Arc::new(disk.clone())).unwrap();
+    let spool = Spool::open_in_memory(settings, Arc::new(disk.clone())).unwrap();
     assert!(spool.list().is_empty());
 }
 
