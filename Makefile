@@ -6,9 +6,11 @@ DATA ?= ./tartan-data
 RUN_ARGS ?=
 DEB ?= target/deb
 SOAK_ROUNDS ?= 500
+BENCH_ARGS ?=
 NEXTEST_PROFILE ?= default
+FUZZ_SECONDS ?= 60
 
-.PHONY: help run test test-fast lint soak bench deb
+.PHONY: help run test test-fast lint fuzz soak bench deb
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 12
@@ -35,6 +37,10 @@ test: ## everything that CI runs; installs what the tests need
 	$(MAKE) --no-print-directory lint
 	cargo build --package tartan
 	cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
+	cargo xtask fuzz --seconds $(FUZZ_SECONDS)
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60), two at a time
+	cargo xtask fuzz --seconds $(FUZZ_SECONDS)
 
 soak: ## the long loops: kill -9 under load, SOAK_ROUNDS (500) times
 	@.ci/packages test
@@ -46,6 +52,7 @@ deb: ## a Debian package, in DEB (target/deb)
 	cargo build --profile dist --package tartan
 	cargo xtask deb --binary "$${CARGO_TARGET_DIR:-target}/dist/tartan" --out "$(DEB)"
 
-bench: ## tables: deliveries and appends a second beside raw fdatasync, in one run
+bench: ## tables: Tartan beside Dovecot, Cyrus, Postfix and raw fdatasync, in one run; BENCH_ARGS="--only lmtp --seconds 1"
+	@.ci/packages test
 	cargo build --release --package tartan --package bench
-	cargo run --quiet --release --package bench
+	@"$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH_ARGS)
