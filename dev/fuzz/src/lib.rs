@@ -12,7 +12,7 @@ mod cuts;
 mod seeds;
 mod target;
 
-use target::{address, imap, journal, mime, proxy, report, sasl, smtp, text};
+use target::{address, imap, journal, mime, proxy, records, report, sasl, smtp, text};
 
 /// One function that is fuzzed.
 pub struct Target {
@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "proxy", run: proxy::header, seeds: seeds::proxy },
     Target { name: "report", run: report::build, seeds: seeds::report },
     Target { name: "journal", run: journal::open, seeds: seeds::journal },
+    Target { name: "records", run: records::open, seeds: records::seeds },
 ];
 
 /// The target of that name.

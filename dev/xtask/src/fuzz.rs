@@ -15,7 +15,7 @@ use std::sync::Mutex;
 const WRAPPER: &str = "TARTAN_FUZZ_WRAPPER";
 
 /// What cargo-fuzz passes, without a sanitizer, of which stable Rust has none.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 9] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
@@ -25,7 +25,6 @@ const FLAGS: [&str; 10] = [
     "-Copt-level=2",
     "-Cdebug-assertions=on",
     "-Coverflow-checks=on",
-    "-Cincremental=",
 ];
 
 /// Targets that run at one time.
@@ -63,7 +62,7 @@ pub fn as_wrapper() -> Option<ExitStatus> {
 pub fn failures(root: &Path, args: &FuzzArgs) -> Vec<String> {
     let Some(program) = build(root) else { return vec!["the fuzz targets do not build".to_owned()] };
     let targets = if args.targets.is_empty() { names(root) } else { args.targets.clone() };
-    let work = program.with_file_name("fuzz-work");
+    let work = program.parent().expect("it stands in a folder").to_owned();
     let waiting = Mutex::new(targets.into_iter().rev().collect::<Vec<_>>());
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -83,7 +82,7 @@ fn next(waiting: &Mutex<Vec<String>>) -> Option<String> {
     waiting.lock().expect("no panic in a holder").pop()
 }
 
-/// Builds the program; its path.
+/// Builds the program; a copy of it, which no other build replaces.
 fn build(root: &Path) -> Option<PathBuf> {
     let this = std::env::current_exe().expect("a running program has a path");
     let status = Command::new("cargo")
@@ -91,8 +90,14 @@ fn build(root: &Path) -> Option<PathBuf> {
         .current_dir(root)
         .env("RUSTC_WORKSPACE_WRAPPER", &this)
         .env(WRAPPER, "1")
+        .env("CARGO_INCREMENTAL", "0")
         .status();
-    status.ok().filter(ExitStatus::success).map(|_| this.with_file_name("fuzz"))
+    status.ok().filter(ExitStatus::success)?;
+    let work = this.with_file_name("fuzz-work");
+    fs::create_dir_all(&work).expect("a folder beside this program");
+    let copy = work.join("fuzz");
+    fs::copy(this.with_file_name("fuzz"), &copy).expect("the program was just built");
+    Some(copy)
 }
 
 /// The names in the table of targets.

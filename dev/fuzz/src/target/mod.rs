@@ -5,6 +5,7 @@ pub mod imap;
 pub mod journal;
 pub mod mime;
 pub mod proxy;
+pub mod records;
 pub mod report;
 pub mod sasl;
 pub mod smtp;
