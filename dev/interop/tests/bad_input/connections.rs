@@ -35,7 +35,7 @@ fn what_is_no_tls_is_refused_and_counted() {
     for (number, listener) in (1u64..).zip(["imaps", "submissions"]) {
         let mut raw = Raw::connect(&trial, listener);
         let answer = raw.send("GET / HTTP/1.0\r\n\r\n").rest();
-        // RFC 8446 6: an alert, level fatal.
+        // A TLS record with an alert, level fatal.
         assert!(answer.starts_with(b"\x15\x03") && answer.get(5) == Some(&2), "{}", answer.escape_ascii());
         assert_eq!(counted(&trial, "tartan_net_tls_failures_total", &[]), number);
     }
