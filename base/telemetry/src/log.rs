@@ -83,7 +83,14 @@ pub fn log_init(settings: &LogSettings) -> Result<LogHandle, LogError> {
     let done = match settings.format {
         LogFormat::Text => registry.with(fmt::layer().with_writer(writer).with_ansi(false)).try_init(),
         LogFormat::Json => registry
-            .with(fmt::layer().with_writer(writer).json().flatten_event(true).with_current_span(false).with_span_list(true))
+            .with(
+                fmt::layer()
+                    .with_writer(writer)
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(true),
+            )
             .try_init(),
     };
     done.map_err(|_| LogError::State)?;

@@ -110,7 +110,10 @@ pub const METRICS: &[Metric] = &[
         "tartan_mailstore_presentation_reads_total",
         "Rendered messages read from the view, not found in memory.",
     ),
-    counter("tartan_mailstore_purged_messages_total", "Messages taken away for good, their retention being over."),
+    counter(
+        "tartan_mailstore_purged_messages_total",
+        "Messages taken away for good, their retention being over.",
+    ),
     counter("tartan_mailstore_purged_bodies_total", "Bodies that no message used any more."),
     counter("tartan_mailstore_files_swept_total", "Body files removed at start that no record named."),
     gauge("tartan_mailstore_snapshot_bytes", "Memory that open mailboxes take, in bytes."),
