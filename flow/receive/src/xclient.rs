@@ -24,6 +24,9 @@ impl<R: Role> Driver<R> {
                     self.shared.directory.as_ref().map(|directory| for_session(directory, address));
                 self.exchange = Exchange::default();
                 self.machine.accept();
+                if self.may_go_on(told, &session.peer) {
+                    self.machine.xclient_allow();
+                }
                 self.machine.authenticated_set(session.account.is_some());
                 self.session = session;
             }
@@ -34,6 +37,12 @@ impl<R: Role> Driver<R> {
         }
     }
 
+    /// Whether whoever is on the line now may use XCLIENT again: as in Postfix, that is asked of the address that was told,
+    /// for a proxy may pass on its client's own words from here on.
+    fn may_go_on(&self, told: &Xclient, peer: &Peer) -> bool {
+        told.address != Told::Unknown && self.shared.may_xclient(peer)
+    }
+
     /// The session as that of whom the peer speaks for: he has the limits of his own address, and is let in or not.
     async fn spoken_for(&mut self, told: &Xclient) -> Result<SessionInfo, Refusal> {
         let mut session = self.session.clone();
@@ -42,11 +51,8 @@ impl<R: Role> Driver<R> {
         if let Some(address) = told_peer(told, &session.peer) {
             session.peer = Peer::Tcp(address);
         }
-        match &told.login {
-            Told::Nothing => {}
-            Told::Unknown => session.account = None,
-            Told::Is(login) => session.account = Some(self.account(login)?),
-        }
+        // A login is that of the client before, if it was not told with this one.
+        session.account = told.login.value().map(|login| self.account(login)).transpose()?;
         self.shared.role.on_connect(&session).await?;
         if !self.counted_as(session.peer.ip()) {
             return Err(Refusal::new(421, (4, 7, 0), "Too many connections from that address"));

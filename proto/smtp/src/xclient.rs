@@ -17,7 +17,7 @@ pub const ATTRIBUTES: [&str; 8] = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "LOG
 /// What is said of one attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Told<T> {
-    /// Nothing: what was known stays.
+    /// Nothing: what was known stays, but for a login, which each client has for himself.
     #[default]
     Nothing,
     /// `[UNAVAILABLE]` or `[TEMPUNAVAIL]`: nobody knows.

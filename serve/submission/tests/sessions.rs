@@ -213,12 +213,36 @@ async fn who_has_signed_in_with_a_trusted_host_sends_as_himself_and_nobody_else(
     let shown = system.spool.list().remove(0);
     assert_eq!(shown.origin.account, Some(AccountName::new("ann", domain()).unwrap()));
     assert_eq!(shown.origin.peer, "198.51.100.4:0");
-    client.ask("XCLIENT LOGIN=[UNAVAILABLE]", "220").await;
-    client.ask("EHLO client.example", "250").await;
-    client.ask("MAIL FROM:<ann@example.org>", "530 5.7.0").await;
-    client.ask("XCLIENT LOGIN=nobody", "220").await;
-    client.ask("EHLO client.example", "250").await;
-    client.ask("MAIL FROM:<ann@example.org>", "550 5.7.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_spoken_for_signs_in_as_nobody_else_through_the_host_that_spoke_for_him() {
+    let system = System::with(false, vec!["192.0.2.7".parse().unwrap()]).await;
+    for told in ["ADDR=198.51.100.4 LOGIN=ann", "ADDR=198.51.100.4", "ADDR=[UNAVAILABLE]"] {
+        let mut client = system.in_clear().await;
+        client.ask(&format!("XCLIENT {told}"), "220").await;
+        client.ask("EHLO client.example", "250").await;
+        client.ask("XCLIENT LOGIN=bob", "550 5.7.0").await;
+        client.ask("MAIL FROM:<bob@example.org>", "5").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_by_xclient_is_not_that_of_the_next_client() {
+    let system = System::with(false, vec!["192.0.2.7".parse().unwrap()]).await;
+    let mut client = system.in_clear().await;
+    for (told, answer) in [
+        ("LOGIN=ann", "250"),
+        ("LOGIN=[UNAVAILABLE]", "530 5.7.0"),
+        ("LOGIN=nobody", "550 5.7.1"),
+        ("LOGIN=ann", "250"),
+        ("HELO=client.example", "530 5.7.0"),
+    ] {
+        client.ask(&format!("XCLIENT {told}"), "220").await;
+        client.ask("EHLO client.example", "250").await;
+        client.ask("MAIL FROM:<ann@example.org>", answer).await;
+        client.ask("RSET", "250").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

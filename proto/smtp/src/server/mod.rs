@@ -118,8 +118,8 @@ pub enum Event {
     Auth(Auth),
     /// (asks) The client's response to a challenge; answered like [`Event::Auth`].
     AuthResponse(Vec<u8>),
-    /// (asks) The client, which may, says whom it speaks for. Accepted, the session begins anew, with a greeting; refused,
-    /// it goes on as it was.
+    /// (asks) The client, which may, says whom it speaks for. Accepted, the session begins anew, with a greeting, without
+    /// a login and without XCLIENT; refused, it goes on as it was.
     Xclient(Box<Xclient>),
     /// The client gave up its AUTH.
     AuthCancelled,
@@ -214,7 +214,7 @@ impl Session {
         Self { conversation: Conversation::new(settings, secure), state: State::Greeting(Greeting) }
     }
 
-    /// Lets this client use XCLIENT.
+    /// Lets this client use XCLIENT, once.
     pub fn xclient_allow(&mut self) {
         self.conversation.xclient_allowed = true;
     }

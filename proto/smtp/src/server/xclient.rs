@@ -33,8 +33,11 @@ pub(super) struct XclientAnswer {
 
 impl XclientAnswer {
     /// The session begins anew, but for TLS and for what was just told (XCLIENT_README, "XCLIENT Server response"): a
-    /// client whose HELO is known need not say it again.
+    /// client whose HELO is known need not say it again. What comes from now on may be the client's own words, passed
+    /// on, so nobody may use XCLIENT and nobody has signed in, unless the caller says so.
     pub(super) fn accepted(self, c: &mut Conversation) -> State {
+        c.xclient_allowed = false;
+        c.authenticated = false;
         greet(c);
         let verb = self.arguments.protocol.value().copied().unwrap_or(HelloVerb::Ehlo);
         c.hello = self.arguments.helo.value().map(|name| Hello { verb, name: name.clone() });
