@@ -39,7 +39,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
     connections: Vec<usize>,
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 2.5)]
+    #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Measurements of each case; their median is shown.
     #[arg(long, default_value_t = 3)]
