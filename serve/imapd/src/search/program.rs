@@ -136,10 +136,11 @@ impl Program {
         self.text(value, |needle| Test::Header(field, needle))
     }
 
-    /// The text as a whole, or each of its words.
+    /// The text as a whole, or each of its words, as long as the program has no more strings than it may have keys.
     fn text(&mut self, text: &str, test: impl Fn(usize) -> Test) -> Test {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        match self.by_words && words.len() > 1 {
+        let room = limits::IMAP_SEARCH_KEYS_MAX.saturating_sub(self.needles.0.len());
+        let words: Vec<&str> = text.split_whitespace().take(room + 1).collect();
+        match self.by_words && (2..=room).contains(&words.len()) {
             true => Test::And(words.iter().map(|word| test(self.needles.number(word))).collect()),
             false => test(self.needles.number(text)),
         }
@@ -210,4 +211,29 @@ fn any(tests: &[Test], candidate: &Candidate<'_>, needles: &[Needle]) -> Option<
         }
     }
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many strings are looked for on behalf of these texts.
+    fn needles(texts: &[&str]) -> usize {
+        let (needles, header) = (Needles::default(), HeaderNeeds::default());
+        let mut program = Program { test: Test::All, needles, header, by_words: true };
+        texts.iter().for_each(|text| drop(program.text(text, Test::Text)));
+        program.needles.0.len()
+    }
+
+    #[test]
+    fn words_are_looked_for_apart_while_they_are_not_too_many() {
+        let words = |count: usize| (0..count).map(|n| format!("w{n} ")).collect::<String>();
+        assert_eq!(needles(&["invoice of march", "march"]), 3);
+        assert_eq!(needles(&[&words(limits::IMAP_SEARCH_KEYS_MAX)]), limits::IMAP_SEARCH_KEYS_MAX);
+        assert_eq!(needles(&[&words(limits::IMAP_SEARCH_KEYS_MAX + 1)]), 1);
+        assert_eq!(
+            needles(&[&words(limits::IMAP_SEARCH_KEYS_MAX), "one more"]),
+            limits::IMAP_SEARCH_KEYS_MAX + 1
+        );
+    }
 }
