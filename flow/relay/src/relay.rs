@@ -8,7 +8,7 @@ use net::{Pipes, Shutdown};
 use route::Router;
 use spool::{Attempt, Due, NextHop, Outcome, Spool, SpoolError};
 use telemetry::SessionId;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -134,8 +134,17 @@ impl Pool {
         }
     }
 
+    /// A place among all workers, for the length of one's work. Those that stay within this system have few enough by
+    /// their lane, and must not wait behind hosts elsewhere that do not answer.
+    async fn slot(&self, destination: &Destination) -> Result<Option<SemaphorePermit<'_>>, AcquireError> {
+        match destination {
+            Destination::Lmtp | Destination::Router => Ok(None),
+            Destination::Mx(_) | Destination::Host { .. } => self.slots.acquire().await.map(Some),
+        }
+    }
+
     async fn work(self: Arc<Self>, mut place: Place<Due>, shutdown: Shutdown) {
-        let Ok(_slot) = self.slots.acquire().await else { return };
+        let Ok(_slot) = self.slot(place.destination()).await else { return };
         let session = SessionId::next();
         let span = tracing::info_span!("relay", %session, destination = %place.destination());
         let mut link = None;

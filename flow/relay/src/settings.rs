@@ -41,7 +41,7 @@ pub struct RelaySettings {
     pub resolver: ResolverSettings,
     /// How long peers may take.
     pub times: RelayTimes,
-    /// Workers, of all destinations.
+    /// Workers, of all destinations elsewhere.
     pub workers_max: usize,
     /// Connections to one remote destination.
     pub per_destination_max: usize,

@@ -296,6 +296,21 @@ async fn a_slow_destination_does_not_hold_up_another() {
 }
 
 #[tokio::test]
+async fn hosts_that_do_not_answer_do_not_hold_up_mail_for_accounts() {
+    let slow = Behaviour { message_time: Duration::from_secs(8), ..pipelining() };
+    let slow = FakeServer::start("127.0.0.1:0", slow).await;
+    let zone = Zone::new().mx("slow.example", 10, "mx.slow.example").a("mx.slow.example", "127.0.0.1");
+    let settings = settings(zone.serve().await, slow.address.port());
+    let system = System::start_with(RelaySettings { workers_max: 1, ..settings }).await;
+    let away = system.submit(Submission::by_mx(&["b@slow.example"])).await;
+    system.until(|| (slow.seen().connections == 1).then_some(())).await;
+    let here = system.submit(Submission::local(&["alice@here.example"])).await;
+    system.finished(here).await;
+    assert_eq!(system.lmtpd.seen().messages.len(), 1);
+    assert!(system.spool.show(away).is_some());
+}
+
+#[tokio::test]
 async fn all_that_waits_for_an_unreachable_destination_is_deferred_by_one_attempt() {
     let greeting = Some("421 busy");
     let server = FakeServer::start("127.0.0.1:0", Behaviour { greeting, ..Behaviour::default() }).await;
