@@ -140,21 +140,23 @@ async fn passwords_are_checked(directory: &dyn Directory) {
     }
 }
 
-/// The fastest of some tries of each, taken in turns, so that a busy machine does not decide.
+/// The fastest try of each counts: that comes down to what the work takes, however busy the machine is. As many tries are
+/// made as that needs; where one login needs less work than another, no number of them is enough.
 async fn an_unknown_login_costs_what_a_wrong_password_costs(directory: &dyn Directory) {
     let logins = ["jane", "nobody", "archive", "no such name"];
     let mut fastest = [Duration::MAX; 4];
-    for _ in 0..10 {
+    for _ in 0..200 {
         for (login, fastest) in logins.iter().zip(&mut fastest) {
             let start = Instant::now();
             assert_eq!(verified(directory, login, "wrong").await, None);
             *fastest = start.elapsed().min(*fastest);
         }
+        let (least, most) = (fastest.iter().min(), fastest.iter().max());
+        if most.zip(least).is_some_and(|(most, least)| *most < *least * 2) {
+            return;
+        }
     }
-    let [wrong, unknown @ ..] = fastest;
-    for time in unknown {
-        assert!(time * 3 > wrong && wrong * 3 > time, "{logins:?} took {fastest:?}");
-    }
+    panic!("{logins:?} took {fastest:?}");
 }
 
 async fn scram_keys_of_unknown_logins_look_real_and_stay(directory: &dyn Directory) {
