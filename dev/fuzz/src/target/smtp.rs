@@ -13,14 +13,19 @@ use std::sync::Arc;
 const FLAVOURS: [Flavour; 3] = [Flavour::Smtp, Flavour::Submission, Flavour::Lmtp];
 /// Bytes of the biggest message, small enough to be outgrown.
 const MESSAGE_BYTES_MAX: u64 = 600;
+/// The bit of a session's choice that offers STARTTLS.
+const OFFERS_TLS: u8 = 4;
 
 /// A server's session: events and replies do not depend on how the bytes are cut, and no more is kept than a line.
 pub fn server(bytes: &[u8]) {
     let ([choice, seed], input) = split::<2>(bytes);
     let whole = Served::run(choice, &[input]);
     let cut = Served::run(choice, &Cuts::new(seed).pieces(input));
-    assert_eq!(whole.events, cut.events);
-    same(&whole.output, &cut.output);
+    // Where STARTTLS is offered, what comes in one piece with it matters: the session ends (RFC 3207 6).
+    if choice & OFFERS_TLS == 0 {
+        assert_eq!(whole.events, cut.events);
+        same(&whole.output, &cut.output);
+    }
 }
 
 /// What a server's session came to.
@@ -37,7 +42,7 @@ impl Served {
     fn run(choice: u8, pieces: &[&[u8]]) -> Served {
         let mut settings = ServerSettings::new(FLAVOURS[usize::from(choice) % 3], "mx.example.org");
         settings.extensions = Extensions::ours(MESSAGE_BYTES_MAX);
-        settings.extensions.starttls = choice & 4 != 0;
+        settings.extensions.starttls = choice & OFFERS_TLS != 0;
         settings.extensions.auth = vec!["PLAIN".into(), "SCRAM-SHA-256".into()];
         settings.recipients_max = 5;
         let mut session = Session::new(Arc::new(settings), choice & 8 != 0);
