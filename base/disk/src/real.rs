@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 use crate::{Disk, File, FileLock, OpenMode};
@@ -39,7 +39,7 @@ impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         let missing: Vec<PathBuf> =
             dir.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
-        fs::create_dir_all(dir)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         missing.iter().try_for_each(|path| self.sync_dir(parent(path)))
     }
 

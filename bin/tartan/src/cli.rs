@@ -86,14 +86,16 @@ pub enum Command {
     },
     /// Copy queue, mailboxes and directory into a backup while they serve; each run adds a generation and copies what is new
     ///
-    /// Certificates and the configuration file go along: the backup holds private keys. `--list` and `--verify` need no
-    /// running system. Exit status: 0 done and sound, 1 failed or damaged.
+    /// The configuration file and DATA/tls go along, so the backup may hold a private key; it is its owner's alone. DIR is
+    /// outside of the data directory and empty at first. What was copied before it was cut off, the next run need not copy.
+    /// `--list` and `--verify` need no running system. Exit status: 0 done and sound, 1 failed or damaged, 2 wrong use.
     Backup(BackupArgs),
     /// Bring back from a backup a whole system, one store, an account or a mailbox
     ///
     /// A whole system goes into an empty directory, and is started there. Of an account, the messages come back that it
-    /// does not have, with their flags, dates and ids, into the system that runs or, where none does, into its data;
-    /// saying it twice changes nothing more.
+    /// does not have in any mailbox, with their flags, dates and ids, into the system that runs or, where none does, into
+    /// its data; saying it twice changes nothing more. For that time DIR needs room for a second copy of the mail store.
+    /// Exit status: 0 done, 1 failed or something is damaged (what can be read is brought back), 2 wrong use.
     RestoreBackup(RestoreArgs),
     /// Look at the files of journals, beside a running system or without one
     #[command(subcommand)]
@@ -138,16 +140,16 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "NEWDIR")]
     pub data: Option<PathBuf>,
     /// Only this store: spool, mailstore, directory, tls or configuration
-    #[arg(long, value_name = "STORE", requires = "data")]
+    #[arg(long, value_name = "STORE", requires = "data", conflicts_with = "account")]
     pub store: Option<String>,
     /// Bring back what this account does not have any more
     #[arg(long, value_name = "ACCOUNT")]
     pub account: Option<String>,
     /// Only this mailbox and those below it
-    #[arg(long, value_name = "MAILBOX", requires = "account")]
+    #[arg(long, value_name = "MAILBOX", requires = "account", conflicts_with = "data")]
     pub mailbox: Option<String>,
     /// Bring messages back below this mailbox instead of where they were
-    #[arg(long, value_name = "MAILBOX", requires = "account")]
+    #[arg(long, value_name = "MAILBOX", requires = "account", conflicts_with = "data")]
     pub into: Option<String>,
 }
 

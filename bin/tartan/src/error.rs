@@ -50,6 +50,15 @@ impl CliError {
     }
 }
 
+impl From<backup::BackupError> for CliError {
+    fn from(error: backup::BackupError) -> Self {
+        match error {
+            backup::BackupError::Foreign { .. } => Self::Usage(error.to_string()),
+            _ => Self::failed(error),
+        }
+    }
+}
+
 impl From<io::Error> for CliError {
     /// Of standard output, the only stream that is used without naming a file.
     fn from(source: io::Error) -> Self {

@@ -15,8 +15,9 @@ use mailstore::{AppendRequest, EmailId, Flags, Keyword, MailboxId, MailboxPath, 
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use telemetry::SessionId;
+use tokio::time::Instant;
 
 /// How long files are kept in place for a backup that is heard of no more.
 const LEASE: Duration = Duration::from_secs(60);
@@ -47,7 +48,7 @@ impl Backups {
                 self.release(id);
                 return;
             }
-            tokio::time::sleep_until(until.into()).await;
+            tokio::time::sleep_until(until).await;
         }
     }
 
@@ -127,6 +128,7 @@ pub(crate) async fn email_ids(
     Path(account): Path<AccountName>,
 ) -> Result<Json<Vec<String>>, ApiError> {
     let store = handles.mailstore()?;
+    account_check(&handles, &account).await?;
     let mut ids = Vec::new();
     for mailbox in store.mailbox_list(&account).into_iter().filter_map(|entry| entry.id) {
         let snapshot = store.snapshot(mailbox).await?;
@@ -143,9 +145,7 @@ pub(crate) async fn message_restore(
     message: Bytes,
 ) -> Result<Json<MessageRestored>, ApiError> {
     let store = handles.mailstore()?;
-    if Directory::account(handles.directory()?, &account).await?.is_none() {
-        return Err(ApiError::not_found(format!("there is no account {account}")));
-    }
+    account_check(&handles, &account).await?;
     let email_id = EmailId::parse(&into.email_id)
         .ok_or_else(|| ApiError::refused(format!("\"{}\" is no id of a message", into.email_id)))?;
     let request = AppendRequest {
@@ -157,6 +157,13 @@ pub(crate) async fn message_restore(
     };
     let appended = store.append_restored(request, email_id).await?;
     Ok(Json(MessageRestored { uid: appended.uid().number() }))
+}
+
+async fn account_check(handles: &AdminHandles, account: &AccountName) -> Result<(), ApiError> {
+    match Directory::account(handles.directory()?, account).await? {
+        Some(_) => Ok(()),
+        None => Err(ApiError::not_found(format!("there is no account {account}"))),
+    }
 }
 
 async fn mailbox(store: &Mailstore, account: &AccountName, name: &str) -> Result<MailboxId, ApiError> {
@@ -175,4 +182,47 @@ fn flags(text: &str) -> Result<Flags, ApiError> {
         text.split_ascii_whitespace().partition(|flag| flag.starts_with('\\'));
     let keywords = keywords.into_iter().map(Keyword::parse).collect::<Result<Vec<_>, _>>()?;
     Ok(Flags::new(system.into_iter().filter_map(SystemFlag::parse), keywords)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::Weak;
+
+    /// What a store keeps in place, and whether it still does.
+    fn held(backups: &Backups, id: &str) -> Weak<()> {
+        let pin = Arc::new(());
+        let kept = Arc::downgrade(&pin);
+        backups.hold(id, vec![StoreBackup::new(Vec::new(), vec![Box::new(pin)])]);
+        kept
+    }
+
+    async fn after(seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backup_of_which_nothing_is_heard_for_a_minute_keeps_nothing_in_place() {
+        let backups = Backups::default();
+        let kept = held(&backups, "1");
+        after(59).await;
+        assert!(kept.upgrade().is_some());
+        after(2).await;
+        assert!(kept.upgrade().is_none());
+        assert!(!backups.renew("1") && !backups.release("1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_heard_of_keeps_its_files_until_its_end() {
+        let backups = Backups::default();
+        let (kept, other) = (held(&backups, "1"), held(&backups, "2"));
+        for _ in 0..20 {
+            after(10).await;
+            assert!(backups.renew("1"));
+        }
+        assert!(kept.upgrade().is_some() && other.upgrade().is_none());
+        assert!(backups.release("1"));
+        assert!(kept.upgrade().is_none());
+    }
 }

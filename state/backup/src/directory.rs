@@ -11,11 +11,15 @@ use crate::error::{BackupError, is_absent};
 use crate::manifest::Manifest;
 use crate::pool::Pool;
 
+/// How the name of a folder begins in which a generation is laid out to be read: `restoring-4711`.
+pub const SCRATCH: &str = "restoring-";
 const LOCK: &str = "LOCK";
 const GENERATIONS: &str = "generations";
 const FILES: &str = "files";
 const INCOMING: &str = "incoming";
 const SUFFIX: &str = ".json";
+/// What may be in a directory before the first generation is whole.
+const OWN: [&str; 5] = [LOCK, GENERATIONS, FILES, INCOMING, "lost+found"];
 /// Bytes of a list of files that is read: some ten million files.
 const MANIFEST_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -65,12 +69,45 @@ impl Backup {
         Pool { disk: &*self.disk, files: self.dir.join(FILES), incoming: self.dir.join(INCOMING) }
     }
 
+    /// A directory that is to become a backup must be empty. What a backup has of its own may be there, and what a file system
+    /// has at its root.
+    pub(crate) fn foreign_check(&self) -> Result<(), BackupError> {
+        let names = match self.disk.list(&self.dir) {
+            Err(error) if is_absent(&error) => return Ok(()),
+            names => names.map_err(BackupError::io(&self.dir))?,
+        };
+        let is_own = |name: &String| OWN.contains(&name.as_str());
+        match names.into_iter().find(|name| !is_own(name) && !name.starts_with(SCRATCH)) {
+            Some(name) if !self.is_begun()? => Err(BackupError::Foreign { dir: self.dir.clone(), name }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it has had a generation: what else somebody put beside it is his affair.
+    fn is_begun(&self) -> Result<bool, BackupError> {
+        Ok(!self.names()?.is_empty())
+    }
+
+    /// Held while it is written to, and while files are brought back that `keep` might remove.
     pub(crate) fn lock(&self) -> Result<Box<dyn FileLock>, BackupError> {
         self.disk.create_dir(&self.dir).map_err(BackupError::io(&self.dir))?;
         self.disk.lock(&self.dir.join(LOCK)).map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => BackupError::Locked(self.dir.clone()),
             _ => BackupError::io(self.dir.join(LOCK))(error),
         })
+    }
+
+    /// The same for who only reads: a backup that nobody can write to needs no lock.
+    pub(crate) fn lock_if_writable(&self) -> Result<Option<Box<dyn FileLock>>, BackupError> {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match self.lock() {
+            Err(BackupError::Io { source, .. })
+                if [PermissionDenied, ReadOnlyFilesystem].contains(&source.kind()) =>
+            {
+                Ok(None)
+            }
+            lock => lock.map(Some),
+        }
     }
 
     /// Removes what a backup that was cut off has left.

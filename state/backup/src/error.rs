@@ -18,9 +18,17 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
-    /// Another process writes to the backup directory.
-    #[error("{0}: another process writes to this backup")]
+    /// Another process writes to the backup directory, or brings something back from it.
+    #[error("{0}: another process is using this backup")]
     Locked(PathBuf),
+    /// The directory has files of somebody else.
+    #[error("{dir}: this is no backup, and not empty: it holds \"{name}\"", dir = .dir.display())]
+    Foreign {
+        /// The directory.
+        dir: PathBuf,
+        /// What is in it.
+        name: String,
+    },
     /// The directory holds no finished backup.
     #[error("{0}: there is no backup here")]
     Empty(PathBuf),
@@ -58,7 +66,11 @@ impl BackupError {
         match self {
             Self::Io { .. } | Self::Manifest { .. } | Self::Journal(_) => Fault::Local,
             Self::Locked(_) => Fault::Temporary,
-            Self::Empty(_) | Self::Unknown(_) | Self::NoStore(_) | Self::Occupied(_) => Fault::Policy,
+            Self::Foreign { .. }
+            | Self::Empty(_)
+            | Self::Unknown(_)
+            | Self::NoStore(_)
+            | Self::Occupied(_) => Fault::Policy,
         }
     }
 }

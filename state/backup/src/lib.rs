@@ -9,6 +9,7 @@
 //! files/STORE/journal/NAME.HASH
 //! files/STORE/bodies/NAME.HASH the pool; HASH begins the file's BLAKE3
 //! incoming/                    files that are being copied
+//! restoring-PID/               a generation laid out to be read, while an account is brought back
 //! ```
 //!
 //! It refuses to know what a file means: which files make a store, up to where, and in what order stores are taken, its
@@ -23,7 +24,7 @@ mod restore;
 mod take;
 mod verify;
 
-pub use directory::Backup;
+pub use directory::{Backup, SCRATCH};
 pub use error::BackupError;
 pub use manifest::{FileEntry, Manifest};
 pub use restore::Restored;

@@ -1,5 +1,6 @@
 //! The files of all generations: reading, hashing, and copying that is durable before it has a name.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,17 @@ pub(crate) fn read_chunks(
         at += read as u64;
     }
     Ok(())
+}
+
+/// BLAKE3 of the first `bytes` bytes of a file, in hexadecimal.
+pub(crate) fn hash(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<String> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let mut hasher = blake3::Hasher::new();
+    read_chunks(&*file, bytes, |chunk| {
+        hasher.update(chunk);
+        Ok(())
+    })?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Copies the first `bytes` bytes of `from` to `to`, which must not exist, and syncs them. Gives their BLAKE3.
@@ -70,18 +82,54 @@ impl Pool<'_> {
         self.files.join(file.pooled())
     }
 
-    /// Whether the pool has the file that `entry` of an earlier generation names, and the one at `source` looks the same: by
-    /// length, start and end. A journal that was brought back from a backup and went on has the names of before.
+    /// Whether the pool has the file that `entry` of an earlier generation names, and the one at `source` looks the same.
     pub fn has_as(&self, entry: &FileEntry, source: &Path) -> io::Result<bool> {
-        let found = match self.disk.open(&self.path(entry), OpenMode::Read) {
+        self.looks_same(&self.path(entry), entry.bytes, source)
+    }
+
+    /// By length, start and end. A journal that was brought back from a backup and went on has the names of before.
+    fn looks_same(&self, pooled: &Path, bytes: u64, source: &Path) -> io::Result<bool> {
+        let found = match self.disk.open(pooled, OpenMode::Read) {
             Err(error) if is_absent(&error) => return Ok(false),
             found => found?,
         };
         let source = self.disk.open(source, OpenMode::Read)?;
-        if found.len()? != entry.bytes || source.len()? != entry.bytes {
+        if found.len()? != bytes || source.len()? != bytes {
             return Ok(false);
         }
-        Ok(ends(&*found, entry.bytes)? == ends(&*source, entry.bytes)?)
+        Ok(ends(&*found, bytes)? == ends(&*source, bytes)?)
+    }
+
+    /// The names in a folder of the pool, `folder` from the pool on.
+    pub fn names(&self, folder: &Path) -> io::Result<BTreeSet<String>> {
+        match self.disk.list(&self.files.join(folder)) {
+            Err(error) if is_absent(&error) => Ok(BTreeSet::new()),
+            names => Ok(names?.into_iter().collect()),
+        }
+    }
+
+    /// The sealed file `path`, if one of `names` in its folder is a copy of it that a backup made which was cut off. It is read
+    /// whole: no generation says its hash.
+    pub fn left_behind(
+        &self,
+        names: &BTreeSet<String>,
+        path: &str,
+        bytes: u64,
+        source: &Path,
+    ) -> io::Result<Option<FileEntry>> {
+        let start = format!("{}.", path.rsplit('/').next().unwrap_or_default());
+        let same = names.range(start.clone()..).take_while(|name| name.starts_with(&start));
+        for name in same {
+            let pooled = self.files.join(path).with_file_name(name);
+            if self.looks_same(&pooled, bytes, source)? {
+                let blake3 = hash(self.disk, &pooled, bytes)?;
+                let entry = FileEntry { path: path.to_owned(), bytes, blake3, sealed: true };
+                if self.path(&entry) == pooled {
+                    return Ok(Some(entry));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Takes the first `bytes` bytes of `source` in as `path`. The folders are to be synced by the caller.

@@ -42,6 +42,7 @@ impl Backup {
             return Err(BackupError::NoStore(store.unwrap_or("at all").to_owned()));
         }
         self.vacancy_check(&files, data)?;
+        let _lock = self.lock_if_writable()?;
         let all = files.iter().map(|file| file.bytes).sum();
         let (mut done, mut findings, mut folders) = (0, Vec::new(), BTreeSet::new());
         for file in &files {
@@ -83,9 +84,9 @@ impl Backup {
         let finding = |what: String| Some(Finding { path: file.path.clone(), what });
         match copy(disk, &source, target, file.bytes, step) {
             Ok(hash) if hash == file.blake3 => Ok(None),
-            Ok(_) => Ok(finding("its bytes are not those that were copied".to_owned())),
+            Ok(_) => Ok(finding(format!("{} has not the bytes that were copied", source.display()))),
             Err(BackupError::Io { path, source: error }) if path == source => {
-                Ok(finding(format!("cannot be read: {error}")))
+                Ok(finding(format!("{} cannot be read: {error}", source.display())))
             }
             Err(error) => Err(error),
         }

@@ -1,6 +1,8 @@
 //! Taking a generation.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -47,7 +49,8 @@ impl Backup {
     /// generations, if that is given, and of the pool what they name.
     ///
     /// Stores are copied in the order given: for mail under way to be in at least one of them, the spool comes before
-    /// the mail store. Cut off at any point, it leaves the generations that were there.
+    /// the mail store. Cut off at any point, it leaves the generations that were there, and the next one goes on with the
+    /// files that it has copied.
     pub fn take(
         &self,
         sources: &[Source],
@@ -56,6 +59,7 @@ impl Backup {
         keep: Option<usize>,
         progress: Progress<'_>,
     ) -> Result<Taken, BackupError> {
+        self.foreign_check()?;
         let _lock = self.lock()?;
         self.incoming_empty()?;
         let mut copier = Copier::new(self, sources, progress)?;
@@ -84,6 +88,8 @@ struct Copier<'a> {
     backup: &'a Backup,
     /// Files of the newest generation by path.
     known: HashMap<String, FileEntry>,
+    /// Names in the folders of the pool, of those that were asked for.
+    pooled: HashMap<PathBuf, BTreeSet<String>>,
     taken: Vec<FileEntry>,
     folders: BTreeSet<PathBuf>,
     files_copied: usize,
@@ -102,6 +108,7 @@ impl<'a> Copier<'a> {
         Ok(Self {
             backup,
             known: newest.into_iter().map(|file| (file.path.clone(), file)).collect(),
+            pooled: HashMap::new(),
             taken: Vec::new(),
             folders: BTreeSet::new(),
             files_copied: 0,
@@ -122,13 +129,10 @@ impl<'a> Copier<'a> {
     }
 
     fn file(&mut self, source: &Path, path: &str, file: &JournalFile) -> Result<FileEntry, BackupError> {
-        if let Some(known) = self.known.get(path)
-            && known.sealed
-            && file.is_sealed
-            && known.bytes == file.bytes
-            && self.backup.pool().has_as(known, source).map_err(BackupError::io(source))?
+        if file.is_sealed
+            && let Some(known) = self.known_as(source, path, file.bytes).map_err(BackupError::io(source))?
         {
-            let known = known.clone();
+            self.folders.insert(folder(&self.backup.pool().path(&known)).to_owned());
             self.advance(file.bytes);
             return Ok(known);
         }
@@ -142,6 +146,24 @@ impl<'a> Copier<'a> {
         self.bytes_copied += file.bytes;
         self.bytes_done += file.bytes;
         Ok(entry)
+    }
+
+    /// A sealed file that the pool has: from the newest generation, or from a backup that was cut off.
+    fn known_as(&mut self, source: &Path, path: &str, bytes: u64) -> io::Result<Option<FileEntry>> {
+        let pool = self.backup.pool();
+        if let Some(known) = self.known.get(path).filter(|known| known.sealed && known.bytes == bytes)
+            && pool.has_as(known, source)?
+        {
+            return Ok(Some(known.clone()));
+        }
+        let names = match self.pooled.entry(folder(Path::new(path)).to_owned()) {
+            Entry::Occupied(names) => names.into_mut(),
+            Entry::Vacant(empty) => {
+                let names = pool.names(empty.key())?;
+                empty.insert(names)
+            }
+        };
+        pool.left_behind(names, path, bytes, source)
     }
 
     fn advance(&mut self, bytes: u64) {

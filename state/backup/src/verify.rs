@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use disk::OpenMode;
 use serde::Serialize;
 
 use crate::Progress;
@@ -14,7 +12,7 @@ use crate::directory::Backup;
 use crate::error::BackupError;
 use crate::generation::GenerationDisk;
 use crate::manifest::{FileEntry, Manifest};
-use crate::pool::read_chunks;
+use crate::pool::hash;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,21 +77,12 @@ impl Backup {
 
     /// What is wrong with a file of the pool.
     fn file_fault(&self, entry: &FileEntry) -> Option<String> {
-        match self.hash(entry) {
+        let pooled = self.pool().path(entry);
+        match hash(&**self.disk(), &pooled, entry.bytes) {
             Ok(hash) if hash == entry.blake3 => None,
-            Ok(_) => Some("its bytes are not those that were copied".to_owned()),
-            Err(error) => Some(format!("cannot be read: {error}")),
+            Ok(_) => Some(format!("{} has not the bytes that were copied", pooled.display())),
+            Err(error) => Some(format!("{} cannot be read: {error}", pooled.display())),
         }
-    }
-
-    fn hash(&self, entry: &FileEntry) -> io::Result<String> {
-        let file = self.disk().open(&self.pool().path(entry), OpenMode::Read)?;
-        let mut hasher = blake3::Hasher::new();
-        read_chunks(&*file, entry.bytes, |chunk| {
-            hasher.update(chunk);
-            Ok(())
-        })?;
-        Ok(hasher.finalize().to_hex().to_string())
     }
 
     /// Damage that was copied faithfully.

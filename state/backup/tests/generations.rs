@@ -168,6 +168,36 @@ fn a_backup_that_is_cut_off_anywhere_leaves_what_was_there_and_is_taken_again() 
 }
 
 #[test]
+fn what_a_backup_that_was_cut_off_had_copied_is_not_copied_again() {
+    let mut kept = Kept::new();
+    kept.say(100);
+    kept.take(None).unwrap();
+    let list = format!("/backup/generations/{}.json", kept.newest().name());
+    kept.disk.remove(Path::new(&list)).unwrap();
+    let pooled = kept.disk.list(Path::new("/backup/files/mailstore/journal")).unwrap();
+    flip(&kept.disk, &Path::new("/backup/files/mailstore/journal").join(&pooled[1]), 1_000);
+    let taken = kept.take(None).unwrap();
+    assert_eq!(taken.files_copied, 2, "the last segment, and the one that is damaged in the pool: {taken:?}");
+    assert!(kept.backup().verify(&kept.newest(), &|_, _| {}).unwrap().is_sound());
+}
+
+#[test]
+fn a_folder_with_something_of_somebody_else_is_left_alone() {
+    let mut kept = Kept::new();
+    kept.say(5);
+    kept.disk.create_dir(Path::new("/backup/incoming")).unwrap();
+    for name in ["/backup/letter", "/backup/incoming/mail"] {
+        kept.disk.open(Path::new(name), OpenMode::CreateNew).unwrap();
+    }
+    assert!(matches!(kept.take(None), Err(BackupError::Foreign { name, .. }) if name == "letter"));
+    assert!(kept.disk.exists(Path::new("/backup/incoming/mail")).unwrap());
+    kept.disk.remove(Path::new("/backup/letter")).unwrap();
+    kept.take(None).unwrap();
+    kept.disk.open(Path::new("/backup/README"), OpenMode::CreateNew).unwrap();
+    kept.take(None).unwrap();
+}
+
+#[test]
 fn old_generations_are_given_up_with_what_only_they_name() {
     let mut kept = Kept::new();
     for _ in 0..4 {

@@ -30,6 +30,7 @@ pub async fn run(args: BackupArgs, file: &Path, printer: &Printer) -> Result<(),
         return verify(backup, args.generation, printer).await;
     }
     let config = config_load(file)?;
+    outside_check(&args.dir, &config.system.data)?;
     let owner = Owner::reach(&config, Needs::Stores).await?;
     let paths = DataPaths::new(&config.system.data);
     let taken =
@@ -37,6 +38,20 @@ pub async fn run(args: BackupArgs, file: &Path, printer: &Printer) -> Result<(),
             .await;
     owner.close();
     printer.print(&taken?, shown)
+}
+
+/// A backup beside what it is a backup of would be lost with it, and its own files would be in the way of the system's.
+fn outside_check(dir: &Path, data: &Path) -> Result<(), CliError> {
+    let dir = std::path::absolute(dir).map_err(CliError::file(dir))?;
+    let existing = dir.ancestors().find_map(|path| path.canonicalize().ok());
+    let is_inside = data.canonicalize().is_ok_and(|data| existing.is_some_and(|dir| dir.starts_with(data)));
+    if !is_inside {
+        return Ok(());
+    }
+    let (dir, data) = (dir.display(), data.display());
+    Err(CliError::Usage(format!(
+        "{dir} is in the data directory {data}: a backup belongs elsewhere, best on another disk"
+    )))
 }
 
 /// Copies everything that the owner lists, and what else of the data directory no store holds.
@@ -53,7 +68,7 @@ async fn take(
     let mut sources: Vec<Source> = begun.stores.iter().map(|store| source(paths.root(), store)).collect();
     sources.extend(plain_files("tls", &paths.tls())?);
     sources.extend(config_file(config)?);
-    let bar = Bar::new("copying");
+    let bar = Bar::bytes("copying");
     let copying = tokio::task::spawn_blocking(move || {
         backup.take(&sources, &hostname, Timestamp::now(), keep, &|done, all| bar.at(done, all))
     });
@@ -71,8 +86,9 @@ async fn kept(
 ) -> Result<Taken, CliError> {
     loop {
         match tokio::time::timeout(RENEWAL, &mut copying).await {
-            Ok(copied) => return copied.map_err(CliError::failed)?.map_err(CliError::failed),
-            Err(_) => client.backup_renew(&begun.id).await.map_err(refused)?,
+            Ok(copied) => return Ok(copied.map_err(CliError::failed)??),
+            // Without an owner that waits, a file may go before its turn comes; then the copying fails.
+            Err(_) => drop(client.backup_renew(&begun.id).await),
         }
     }
 }
@@ -123,7 +139,7 @@ fn shown(taken: &Taken) -> String {
 }
 
 fn list(backup: &Backup, printer: &Printer) -> Result<(), CliError> {
-    let generations = backup.generations().map_err(CliError::failed)?;
+    let generations = backup.generations()?;
     printer.print(&generations, |generations| {
         let rows: Vec<_> = generations.iter().map(row).collect();
         table(&["GENERATION", "HOST", "FILES", "BYTES", "STORES"], &rows)
@@ -136,12 +152,12 @@ fn row(manifest: &Manifest) -> Vec<String> {
 }
 
 async fn verify(backup: Backup, generation: Option<String>, printer: &Printer) -> Result<(), CliError> {
-    let bar = Bar::new("reading");
+    let bar = Bar::bytes("reading");
     let verifying = tokio::task::spawn_blocking(move || {
         let manifest = backup.generation(generation.as_deref())?;
         backup.verify(&manifest, &|done, all| bar.at(done, all))
     });
-    let report = verifying.await.map_err(CliError::failed)?.map_err(CliError::failed)?;
+    let report = verifying.await.map_err(CliError::failed)??;
     printer.print(&report, |report| format!("{report}\n"))?;
     match report.is_sound() {
         true => Ok(()),

@@ -93,7 +93,7 @@ async fn open(config: &Config, paths: &DataPaths, needs: Needs) -> Result<AdminH
 }
 
 /// What root writes into the data of another user, the system that runs as that user could not open.
-fn not_of_another(paths: &DataPaths) -> Result<(), CliError> {
+pub fn not_of_another(paths: &DataPaths) -> Result<(), CliError> {
     let Some(owner) = paths.owner().filter(|owner| *owner != getuid().as_raw()) else { return Ok(()) };
     let (data, user) = (paths.root().display(), user_name(owner));
     Err(CliError::Usage(format!(
