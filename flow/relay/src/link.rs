@@ -32,6 +32,8 @@ pub struct RelayTimes {
     pub data_block: Duration,
     /// For the reply to the whole message.
     pub data_termination: Duration,
+    /// For all of a transaction, and for all that comes before the first, however slowly a peer says and takes it.
+    pub transaction: Duration,
 }
 
 impl Default for RelayTimes {
@@ -44,6 +46,7 @@ impl Default for RelayTimes {
             data_initiation: limits::RELAY_DATA_INITIATION_TIME_MAX,
             data_block: limits::RELAY_DATA_BLOCK_TIME_MAX,
             data_termination: limits::RELAY_DATA_TERMINATION_TIME_MAX,
+            transaction: limits::SMTP_MESSAGE_TIME_MAX,
         }
     }
 }
@@ -133,6 +136,16 @@ impl Link {
         times: RelayTimes,
         peer: Peer<'_>,
     ) -> Result<Self, LinkError> {
+        let opened = Self::open_untimed(connection, settings, times, peer);
+        timeout(times.transaction, opened).await.unwrap_or_else(|_| Err(out_of_time()))
+    }
+
+    async fn open_untimed(
+        connection: Connection,
+        settings: ClientSettings,
+        times: RelayTimes,
+        peer: Peer<'_>,
+    ) -> Result<Self, LinkError> {
         let client = Client::new(settings, connection.is_secure());
         let wire = Wire::new(connection).with_write_time_max(times.data_block);
         let mut link = Self { wire, client, times, remote: peer.remote, messages: 0, body_begun: false };
@@ -190,7 +203,8 @@ impl Link {
         self.messages += 1;
         self.body_begun = false;
         let recipients = transaction.recipients.len();
-        let (report, lost) = match self.transact(transaction, body).await {
+        let done = timeout(self.times.transaction, self.transact(transaction, body)).await;
+        let (report, lost) = match done.unwrap_or_else(|_| Err(out_of_time())) {
             Ok(report) => (report, None),
             Err(error) => {
                 let report = self.client.abandon().unwrap_or_else(|| Report::unanswered(recipients));
@@ -270,6 +284,11 @@ impl Link {
         }
         self.wire.close().await;
     }
+}
+
+/// A peer that always says or takes a little more, in time, may hold a worker no longer for that.
+fn out_of_time() -> LinkError {
+    NetError::Timeout("in a transaction").into()
 }
 
 /// A piece of the body; bodies in files are read where blocking is allowed.

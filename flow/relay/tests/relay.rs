@@ -276,6 +276,19 @@ async fn a_peer_that_does_not_answer_in_time_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_peer_that_always_has_a_little_more_to_say_is_given_up() {
+    let behaviour = Behaviour { drips_at: Some("RCPT"), ..pipelining() };
+    let server = FakeServer::start("127.0.0.1:0", behaviour).await;
+    let zone = Zone::new().mx("x.example", 10, "mx.x.example").a("mx.x.example", "127.0.0.1");
+    let mut settings = settings(zone.serve().await, server.address.port());
+    settings.times.transaction = Duration::from_millis(500);
+    let system = System::start_with(settings).await;
+    let id = system.submit(Submission::by_mx(&["b@x.example"])).await;
+    let shown = system.queued(id, is_deferred).await;
+    assert_eq!(last_status(&shown), "4.4.2");
+}
+
+#[tokio::test]
 async fn a_slow_destination_does_not_hold_up_another() {
     let slow = Behaviour { message_time: Duration::from_secs(8), ..pipelining() };
     let slow = FakeServer::start("127.0.0.1:0", slow).await;

@@ -29,6 +29,8 @@ pub struct Behaviour {
     pub tls_hangs: bool,
     /// It closes without a word at a command that begins so.
     pub closes_at: Option<&'static str>,
+    /// It never comes to the end of its reply to a command that begins so.
+    pub drips_at: Option<&'static str>,
     /// It closes after each message, without a word.
     pub closes_after_message: bool,
     /// Time that it takes for a message.
@@ -136,6 +138,10 @@ impl Session {
         let behaviour = self.behaviour();
         if behaviour.closes_at.is_some_and(|prefix| line.starts_with(prefix)) {
             return Err(Over);
+        }
+        while behaviour.drips_at.is_some_and(|prefix| line.starts_with(prefix)) {
+            self.say("250-and").await?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         if let Some((_, reply)) = behaviour.replies.iter().find(|(prefix, _)| line.starts_with(**prefix)) {
             return self.say(reply).await;

@@ -85,6 +85,7 @@ pub fn settings(name_server: SocketAddr, smtp_port: u16) -> RelaySettings {
             data_initiation: 5 * second,
             data_block: 5 * second,
             data_termination: 10 * second,
+            transaction: 60 * second,
         },
         idle_time: Duration::from_millis(300),
         ..RelaySettings::default()
