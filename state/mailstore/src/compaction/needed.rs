@@ -1,6 +1,6 @@
 //! How much of a record would have to be written again, about: what a segment is chosen by.
 
-use journal::{KeyRange, Needed, Order, Stated, StoreError, ViewRead};
+use journal::{Needed, Stated, StoreError, ViewRead};
 
 use super::standing::row;
 use super::{Key, Standing, keys, standing};
@@ -42,15 +42,12 @@ fn is_needed(view: &dyn ViewRead, key: &Key, stated: &Stated<'_>) -> Result<bool
     Ok(matches!(standing(view, key, &record)?, Standing::Here(_) | Standing::Needed(_)))
 }
 
+/// Whether messages refer to it does not matter: it is said again until a purge takes it away, or the view would still show
+/// what the journal says no more, and a copy that is just getting its rows could be overlooked.
 fn body_needed(view: &dyn ViewRead, body: BodyId, stated: &Stated<'_>) -> Result<Needed, StoreError> {
-    let key = rows::body_key(body);
-    let Some(row) = row::<BodyRow>(view, rows::BODIES, &key)? else { return Ok(Needed::default()) };
-    let here = row.file.is_some() || (row.place.is_some() && row.place == stated.data);
-    let referred = [rows::REFERENCES, rows::TRANSFER_REFERENCES].into_iter().map(|table| {
-        let first = view.scan(table, KeyRange::prefix(&key), Order::Forward)?.next();
-        Ok::<_, StoreError>(first.transpose()?.is_some())
-    });
-    let live = here && referred.collect::<Result<Vec<_>, _>>()?.contains(&true);
-    let state_bytes = if live { stated.record.bytes.len() as u64 } else { 0 };
-    Ok(Needed { state_bytes, data: live && stated.data.is_some(), is_removed: false })
+    let row = row::<BodyRow>(view, rows::BODIES, &rows::body_key(body))?;
+    let is_here =
+        row.is_some_and(|row| row.file.is_some() || (row.place.is_some() && row.place == stated.data));
+    let state_bytes = if is_here { stated.record.bytes.len() as u64 } else { 0 };
+    Ok(Needed { state_bytes, data: is_here && stated.data.is_some(), is_removed: false })
 }

@@ -48,3 +48,34 @@ async fn a_deleted_mailbox_is_let_go_from_memory() {
     sequenced.publish();
     assert!(sequenced.counters.is_empty());
 }
+
+/// A crash between a purge of messages and that of their bodies leaves bodies that nothing refers to, until the next purge.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_nothing_refers_to_is_said_again_until_it_is_purged() {
+    let settings = MailstoreSettings { segment_bytes: 2 * 1024, ..MailstoreSettings::in_memory("m") };
+    let store = Mailstore::open(settings, Arc::new(FaultDisk::new())).unwrap();
+    let inbox = store.account_ensure(&AccountName::parse("alice@example.org").unwrap()).await.unwrap();
+    for number in 0..20 {
+        let body = disk::Body::from_bytes(format!("Subject: s{number}\r\n\r\nbody\r\n").into_bytes());
+        let internal_date = jiff::Timestamp::UNIX_EPOCH;
+        let request =
+            crate::AppendRequest { mailbox: inbox, body, flags: crate::Flags::EMPTY, internal_date };
+        store.append(request).await.unwrap();
+    }
+    let row = store.snapshot(inbox).await.unwrap().rows().next().unwrap().message();
+    let uids = crate::UidSet::range(row.uid, row.uid);
+    let deleted = crate::FlagChange::Add([crate::SystemFlag::Deleted].into_iter().collect());
+    store.store(inbox, uids, deleted, None).await.unwrap();
+    store.expunge(inbox, None).await.unwrap();
+    let (body, mailbox, uid) = (row.body, inbox, row.uid);
+    let reference = compaction::ReferenceAt { body, mailbox, uid };
+    let keys = vec![Key::Message(inbox, uid), Key::Reference(reference)];
+    store.submit(Command::Purge(crate::command::Purge { keys, floor: None, until: i64::MAX })).await.unwrap();
+    let every = journal::CompactionSettings { live_share_max: 2.0, ..journal::CompactionSettings::eager() };
+    let report = tokio::task::block_in_place(|| store.compact(every)).unwrap();
+    assert!(report.compacted > 0 && report.stuck.is_empty(), "{report}");
+    let checked = tokio::task::block_in_place(|| store.check(&crate::CheckOptions::default())).unwrap();
+    assert!(checked.is_sound(), "{checked}");
+    assert!(store.body(body).await.is_ok());
+    assert_eq!(store.purge(std::time::Duration::MAX).await.unwrap().bodies, 1);
+}
