@@ -22,6 +22,7 @@ mod entry;
 mod error;
 mod marks;
 mod outcome;
+mod pause;
 mod queue;
 mod queue_id;
 mod recent;

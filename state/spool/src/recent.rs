@@ -33,6 +33,7 @@ impl Recent {
             return;
         }
         let mut held = self.held.lock();
+        held.take(queue_id);
         held.bytes += body.len();
         held.bodies.insert(queue_id, body.clone());
         held.order.push_back(queue_id);
@@ -81,6 +82,17 @@ mod tests {
         assert!(recent.take(id(2)).is_none());
         recent.keep(id(4), &body(101));
         assert!(recent.take(id(4)).is_none(), "it has more than all the room");
+    }
+
+    #[test]
+    fn a_message_that_comes_twice_counts_once() {
+        let recent = Recent::new(100);
+        recent.keep(id(1), &body(60));
+        recent.keep(id(1), &body(60));
+        assert!(recent.take(id(1)).is_some());
+        assert_eq!(recent.held.lock().bytes, 0, "or it would look for room that is nowhere");
+        recent.keep(id(2), &body(60));
+        assert!(recent.take(id(2)).is_some());
     }
 
     #[test]

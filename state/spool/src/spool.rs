@@ -23,6 +23,7 @@ use crate::entry::{Entry, Stored};
 use crate::error::SpoolError;
 use crate::marks::Marks;
 use crate::outcome::{Completed, Outcome};
+use crate::pause::Pause;
 use crate::queue::{Ended, Group as Copies, Queue};
 use crate::queue_id::QueueId;
 use crate::recent::Recent;
@@ -60,6 +61,7 @@ struct Inner {
     scratch: Option<PathBuf>,
     bodies: BodyDir,
     recent: Recent,
+    pause: Pause,
     marks: Marks,
     /// The last queue id given out.
     last: AtomicU64,
@@ -113,6 +115,7 @@ impl Spool {
             scratch,
             bodies,
             recent,
+            pause: Pause::default(),
             marks,
             last,
         };
@@ -174,10 +177,10 @@ impl Spool {
         }
     }
 
-    /// Claims up to `max` copies that are due at `now`, oldest attempts first. None once the store has failed: what
-    /// cannot be recorded must not be tried.
+    /// Claims up to `max` copies that are due at `now`, oldest attempts first. None once the store has failed, nor for a while
+    /// after there was no room for an outcome: what cannot be recorded must not be tried.
     pub fn due(&self, now: Timestamp, max: usize) -> Vec<Due> {
-        if self.failure().is_some() {
+        if self.failure().is_some() || self.inner.pause.until(now).is_some() {
             return Vec::new();
         }
         self.inner.queue.claim(now, max).into_iter().map(|group| self.due_of(group)).collect()
@@ -206,15 +209,18 @@ impl Spool {
     }
 
     /// Says that a copy is about to be tried, so that it is known what was in hand if the process dies of it. None: it was
-    /// in hand at such a death too often, and is held now.
+    /// in hand at such a death too often, and is held now. An error while there is no room to record what comes of it.
     pub async fn begin(&self, mut due: Due) -> Result<Option<Due>, SpoolError> {
         let queue_id = due.queue_id;
+        if self.inner.pause.until(Timestamp::now()).is_some() {
+            return Err(SequencerError::NoSpace.into());
+        }
         if !self.inner.queue.is_suspect(queue_id) {
             due.claim.mark = Some(self.inner.marks.set(queue_id));
             return Ok(Some(due));
         }
         let trial = Command::Adjust { queue_id, adjust: Adjust::Trial, now: Timestamp::now() };
-        match self.inner.store.submit(trial).await? {
+        match self.recorded(self.inner.store.submit(trial).await, Timestamp::now())? {
             Reply::Trial(may_be_tried) => {
                 due.claim.on_trial = true;
                 Ok(may_be_tried.then_some(due))
@@ -236,6 +242,7 @@ impl Spool {
                 self.inner.queue.changed().await;
                 continue;
             };
+            let next = self.inner.pause.until(now).map_or(next, |until| until.max(next));
             let Ok(wait) = std::time::Duration::try_from(next.duration_since(now)) else { return };
             if wait.is_zero() {
                 return;
@@ -296,11 +303,22 @@ impl Spool {
         let reports = reports.into_iter().map(|report| report.incoming).collect();
         let claim = Box::new(due.claim);
         let completion = Completion { claim, progressed, notes, reports, strike, now };
-        match self.inner.store.submit_lazy(Command::Complete(Box::new(completion))).await? {
+        let recorded = self.inner.store.submit_lazy(Command::Complete(Box::new(completion))).await;
+        match self.recorded(recorded, now)? {
             Reply::Completed(completed) => Ok(completed),
             Reply::NotFound(queue_id) => Err(SpoolError::NotFound(queue_id)),
             _ => unreachable!("a complete is answered so"),
         }
+    }
+
+    /// What came of recording something about an attempt.
+    fn recorded(&self, recorded: Result<Reply, SequencerError>, now: Timestamp) -> Result<Reply, SpoolError> {
+        match &recorded {
+            Ok(_) => self.inner.pause.end(),
+            Err(SequencerError::NoSpace) => self.inner.pause.begin(now),
+            Err(_) => {}
+        }
+        Ok(recorded?)
     }
 
     /// Writes the reports about a copy, one for each group of recipients.

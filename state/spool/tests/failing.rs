@@ -8,11 +8,14 @@ mod kit;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use disk::{Disk, FaultDisk};
+use jiff::Timestamp;
+use journal::JournalSettings;
 use kit::*;
-use spool::{AuditEvent, Due, Outcome, Route, Spool};
+use spool::{AuditEvent, Due, Outcome, Route, Spool, SpoolSettings};
 
 const SEGMENT: &str = "/spool/journal/00000000000000000001.seg";
 const DAY: i64 = 24 * HOUR;
@@ -207,4 +210,44 @@ async fn what_comes_after_a_failure_is_refused_before_a_file_is_made() {
     let before = disk.operations();
     spool.accept(large).await.unwrap_err();
     assert_eq!(disk.operations(), before);
+}
+
+#[tokio::test]
+async fn a_message_is_not_delivered_again_and_again_while_there_is_no_room_to_record_it() {
+    let disk = FaultDisk::new();
+    let journal = JournalSettings { ahead_bytes: 0, ..settings().journal };
+    let settings = SpoolSettings { journal, ..settings() };
+    let spool = Spool::open_in_memory(settings, Arc::new(disk.clone())).unwrap();
+    let id = accept(&spool, SENDER, vec![route("a@example.org", "")]).await;
+    disk.capacity_set(disk.used_bytes());
+    for now in [at(0), at(60)] {
+        let due = due_one(&spool, now);
+        let error = spool.complete(due, vec![Outcome::new(0, delivered())], now).await.unwrap_err();
+        assert!(error.is_no_space() && spool.failure().is_none(), "{error}");
+        while spool.stat().claimed > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(spool.due(now, 10).is_empty(), "not again at once");
+    }
+    assert!(spool.due(at(60 + 119), 10).is_empty(), "and later and later");
+    disk.heal();
+    complete(&spool, due_one(&spool, at(60 + 120)), delivered(), at(60 + 120)).await;
+    assert!(spool.show(id).is_none());
+}
+
+#[tokio::test]
+async fn what_was_claimed_before_there_was_no_room_is_not_tried_either() {
+    let disk = FaultDisk::new();
+    let journal = JournalSettings { ahead_bytes: 0, ..settings().journal };
+    let spool =
+        Spool::open_in_memory(SpoolSettings { journal, ..settings() }, Arc::new(disk.clone())).unwrap();
+    for to in ["a@example.org", "b@example.org"] {
+        accept(&spool, SENDER, vec![route(to, "")]).await;
+    }
+    let now = Timestamp::now();
+    let mut due = spool.due(now, 10);
+    let (second, first) = (due.pop().unwrap(), due.pop().unwrap());
+    disk.capacity_set(disk.used_bytes());
+    spool.complete(first, vec![Outcome::new(0, delivered())], now).await.unwrap_err();
+    assert!(spool.begin(second).await.unwrap_err().is_no_space());
 }
