@@ -45,6 +45,7 @@ async fn whole(
     data: PathBuf,
     printer: &Printer,
 ) -> Result<(), CliError> {
+    let data = std::path::absolute(&data).map_err(CliError::file(&data))?;
     if Owner::running(&data).await.is_some() {
         let data = data.display();
         return Err(CliError::Failed(format!(
@@ -199,8 +200,9 @@ impl Bringer<'_> {
         let mailboxes: Vec<_> =
             self.store.mailbox_list(self.account).into_iter().filter(|entry| wanted.has(entry)).collect();
         if mailboxes.is_empty() {
-            let mailbox = wanted.mailbox.as_deref().unwrap_or("any");
-            return Err(CliError::Failed(format!("the backup has no mailbox {mailbox} of {}", self.account)));
+            let what =
+                wanted.mailbox.as_ref().map_or("no mailbox".to_owned(), |name| format!("no mailbox {name}"));
+            return Err(CliError::Failed(format!("the generation has {what} of {}", self.account)));
         }
         let mut brought = Brought::default();
         for entry in &mailboxes {
@@ -218,6 +220,9 @@ impl Bringer<'_> {
     ) -> Result<(), CliError> {
         let Some(id) = entry.id else { return Ok(()) };
         let snapshot = self.store.snapshot(id).await.map_err(CliError::failed)?;
+        if snapshot.is_empty() {
+            return Ok(());
+        }
         let name = wanted.name(entry);
         let bar = Bar::messages(format!("bringing back {name}"));
         for (number, row) in snapshot.rows().enumerate() {
