@@ -360,7 +360,7 @@ impl<R: Role> Driver<R> {
 
 /// Our disk is at fault: the client keeps the message (law 8).
 fn disk_failed(error: &io::Error) -> Refusal {
-    if error.kind() == io::ErrorKind::StorageFull {
+    if disk::is_no_space(error) {
         Fault::Temporary.log("writing a body", error);
         return Refusal::new(452, (4, 3, 1), "Insufficient system storage");
     }

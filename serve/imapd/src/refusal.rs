@@ -164,6 +164,11 @@ impl From<MailstoreError> for Refusal {
 }
 
 impl Refusal {
+    /// Nothing that grows can be kept now; flags and expunges can.
+    pub(crate) const fn no_space() -> Self {
+        Self::no(Code::Unavailable, "Insufficient space on the server, try again later")
+    }
+
     /// A failure of ours: the client learns that it was not to blame, and no more.
     fn ours(error: &MailstoreError) -> Self {
         match error {
@@ -171,6 +176,7 @@ impl Refusal {
                 Self::no(Code::Corruption, "The message cannot be read")
             }
             MailstoreError::TaskDied => Self::no(Code::ServerBug, "Internal error"),
+            error if error.is_no_space() => Self::no_space(),
             _ => Self::no(Code::Unavailable, "The mail store is not available now"),
         }
     }
@@ -209,5 +215,21 @@ pub(crate) fn try_create(stop: Stop) -> Stop {
             Stop::Refused(Refusal { status, code: Some(Code::TryCreate), text })
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_store_that_is_away() {
+        let failed = |kind: std::io::ErrorKind| {
+            let refusal = Refusal::from(MailstoreError::from(std::io::Error::from(kind)));
+            assert_eq!(refusal.code, Some(Code::Unavailable));
+            refusal.text
+        };
+        assert!(failed(std::io::ErrorKind::StorageFull).contains("space"));
+        assert!(!failed(std::io::ErrorKind::Other).contains("space"));
     }
 }

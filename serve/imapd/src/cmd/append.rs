@@ -3,6 +3,7 @@
 //! The message passes from the wire to a body writer in pieces: in memory while it is small, in a file after
 //! that. The OK is made from [`Appended`], which the store gives only after the sync.
 
+use std::io;
 use std::time::Duration;
 
 use address::AccountName;
@@ -78,10 +79,16 @@ async fn receive(out: &mut Channel, writer: BodyWriter, time_max: Duration) -> O
     while let Some(chunk) = out.literal_chunk(time_max).await? {
         kept = kept.and_then(|mut writer| writer.write(&chunk).map(|()| writer));
     }
-    Ok(kept.and_then(BodyWriter::finish).map_err(|error| {
-        telemetry::Fault::Local.log("message cannot be spooled", &error);
-        Refusal::no(Code::Unavailable, "The message cannot be stored now").into()
-    }))
+    Ok(kept.and_then(BodyWriter::finish).map_err(|error| spool_refusal(&error).into()))
+}
+
+fn spool_refusal(error: &io::Error) -> Refusal {
+    if disk::is_no_space(error) {
+        telemetry::Fault::Temporary.log("message cannot be spooled", error);
+        return Refusal::no_space();
+    }
+    telemetry::Fault::Local.log("message cannot be spooled", error);
+    Refusal::no(Code::Unavailable, "The message cannot be stored now")
 }
 
 /// The command must end where the message ends.
