@@ -229,9 +229,10 @@ impl Bringer<'_> {
             brought.messages += 1;
             // Once, where a message was in several mailboxes.
             if there.insert(row.email_id.to_string()) {
-                match self.body(&row).await {
+                match self.store.body_verified(row.body).await {
                     Ok(message) => self.message(&row, &name, message).await?,
-                    Err(what) => {
+                    Err(error) => {
+                        let what = error.to_string();
                         brought.findings.push(Finding { path: format!("{name}, uid {}", row.uid), what });
                         continue;
                     }
@@ -243,14 +244,6 @@ impl Bringer<'_> {
             bar.at(number as u64 + 1, u64::from(snapshot.len()));
         }
         Ok(())
-    }
-
-    /// All bytes of a message; what is wrong, in words, where the backup has not all of them.
-    async fn body(&self, row: &MessageRow<'_>) -> Result<Bytes, String> {
-        let body = self.store.body(row.body).await.map_err(|error| error.to_string())?;
-        let reading = tokio::task::spawn_blocking(move || body.read_all());
-        let read = reading.await.map_err(|error| error.to_string())?;
-        read.map_err(|error| error.to_string())
     }
 
     async fn message(&self, row: &MessageRow<'_>, mailbox: &str, message: Bytes) -> Result<(), CliError> {

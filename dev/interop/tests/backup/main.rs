@@ -169,6 +169,24 @@ fn a_backup_that_is_killed_is_no_generation_and_the_next_goes_on_with_its_files(
 }
 
 #[test]
+fn a_message_that_is_damaged_in_the_backup_is_named_and_the_others_are_brought_back() {
+    let (trial, _folder, backup) = filled(3, 1_200_000);
+    json(&trial, &format!("backup {}", backup.display()));
+    let mut client = imap::Client::login(&trial, &first(&trial)).expect("a login");
+    for command in ["SELECT INBOX", "STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE"] {
+        client.ok(command).expect("it is done");
+    }
+    let body = files(&backup.join("files/mailstore/bodies")).pop().expect("large messages are files");
+    let mut bytes = fs::read(&body).expect("it can be read");
+    bytes[2_000] ^= 1;
+    fs::write(&body, bytes).expect("it can be written");
+    let restore = format!("restore-backup {} --account alice", backup.display());
+    let said = fails(&trial.contract.config, &restore, 1);
+    assert!(said.contains("INBOX, uid ") && said.contains("2 were brought back"), "{said}");
+    assert_eq!(found(&trial).len(), 2);
+}
+
+#[test]
 fn what_would_do_harm_or_means_nothing_is_refused_in_words() {
     let (trial, folder, backup) = filled(2, 500);
     let (config, data) = (&trial.contract.config, trial.contract.data.display());
