@@ -93,7 +93,14 @@ pub enum CompactionError {
 impl CompactionError {
     /// Whether it is about one segment, so that others may fare better.
     fn is_of_segment(&self) -> bool {
-        matches!(self, Self::Journal(_) | Self::Store(_) | Self::Sequencer(SequencerError::Store(_)))
+        matches!(
+            self,
+            Self::Journal(_)
+                | Self::Store(_)
+                | Self::Sequencer(
+                    SequencerError::Store(_) | SequencerError::Journal(JournalError::TooLarge(_))
+                )
+        )
     }
 
     fn is_not_yet(&self) -> bool {
@@ -154,13 +161,20 @@ pub struct Compaction<S: Store> {
 /// What is known of a segment, until it is examined again.
 struct Known {
     at: Instant,
+    /// How long that is believed.
+    rest: Duration,
     /// None if it is to be left alone so long.
     examined: Option<Examined>,
 }
 
+/// A segment that is found needed again and again is looked at more and more seldom: up to so many intervals apart.
+const RESTS_MAX: u32 = 24;
+/// Segments that are found dead before a round goes on to compact them: in a large store, looking at all takes hours.
+const DEAD_AT_ONCE: usize = 16;
+
 impl Known {
-    fn now(examined: Option<Examined>) -> Self {
-        Self { at: Instant::now(), examined }
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < self.rest
     }
 }
 
@@ -214,46 +228,79 @@ impl<S: Store> Compaction<S> {
         }
         let mut pace = Pace::new(self.settings.bytes_per_second, self.stop.clone());
         let sealed: BTreeMap<Lsn, Lsn> = self.source.journal.sealed().into_iter().collect();
-        self.examine(&sealed, &mut pace, &mut report)?;
-        for first in self.candidates() {
-            let done = self.compact(first, sealed[&first], &mut pace);
-            self.settle(first, done, &mut report)?;
+        self.known.retain(|first, _| sealed.contains_key(first));
+        self.stuck.retain(|first| sealed.contains_key(first));
+        let mut due = sealed.iter();
+        while !report.is_pinned && self.examine(&mut due, &mut pace, &mut report)? {
+            self.compact_dead(&sealed, &mut pace, &mut report)?;
         }
         self.stuck_measure();
         Ok(report)
     }
 
-    fn examine(
+    /// Compacts what is known to be dead.
+    fn compact_dead(
         &mut self,
         sealed: &BTreeMap<Lsn, Lsn>,
         pace: &mut Pace,
         report: &mut CompactionReport,
     ) -> Result<(), CompactionError> {
-        self.known.retain(|first, _| sealed.contains_key(first));
-        self.stuck.retain(|first| sealed.contains_key(first));
-        for (first, next) in sealed {
-            let is_fresh = |known: &Known| known.at.elapsed() < self.settings.examine_interval;
-            if self.known.get(first).is_some_and(is_fresh) {
-                continue;
+        for first in self.candidates() {
+            // A backup may have begun meanwhile: what is said anew now would be said once more.
+            if self.source.journal.files().is_pinned() {
+                report.is_pinned = true;
+                break;
             }
-            self.known.remove(first);
-            match self.source.examine::<S>(&*self.view, *first, *next, pace) {
-                Ok(examined) => {
-                    report.examined += 1;
-                    let is_dead = examined.live_share() < self.settings.live_share_max;
-                    self.known.insert(*first, Known::now(is_dead.then_some(examined)));
-                }
-                Err(error) => self.settle(*first, Err(error), report)?,
-            }
+            let done = self.compact(first, sealed[&first], pace);
+            self.settle(first, done, report)?;
         }
         Ok(())
     }
 
+    /// Examines what is due, until there is enough to compact. False if none of that is dead, and all was looked at.
+    fn examine<'a>(
+        &mut self,
+        due: &mut impl Iterator<Item = (&'a Lsn, &'a Lsn)>,
+        pace: &mut Pace,
+        report: &mut CompactionReport,
+    ) -> Result<bool, CompactionError> {
+        while self.dead().count() < DEAD_AT_ONCE
+            && let Some((first, next)) = due.next()
+        {
+            if self.known.get(first).is_some_and(Known::is_fresh) {
+                continue;
+            }
+            match self.source.examine::<S>(&*self.view, *first, *next, pace) {
+                Ok(examined) => {
+                    report.examined += 1;
+                    let is_dead = examined.live_share() < self.settings.live_share_max;
+                    self.learn(*first, is_dead.then_some(examined));
+                }
+                Err(error) => self.settle(*first, Err(error), report)?,
+            }
+        }
+        Ok(self.dead().next().is_some())
+    }
+
+    /// The segments that are known to be dead, with the share that is needed.
+    fn dead(&self) -> impl Iterator<Item = (Lsn, f64)> + '_ {
+        let share = |known: &Known| known.examined.as_ref().map(Examined::live_share);
+        self.known.iter().filter_map(move |(first, known)| Some((*first, share(known)?)))
+    }
+
+    /// What an examination has shown. Of a segment that stays as it was, the next one comes later.
+    fn learn(&mut self, first: Lsn, examined: Option<Examined>) {
+        let interval = self.settings.examine_interval;
+        let rest = match (self.known.get(&first), &examined) {
+            (Some(before), None) if before.examined.is_none() => (before.rest * 2).min(interval * RESTS_MAX),
+            _ => interval,
+        };
+        self.known.insert(first, Known { at: Instant::now(), rest, examined });
+    }
+
     /// The segments of which little is needed, those with the least first.
     fn candidates(&self) -> Vec<Lsn> {
-        let share = |known: &Known| known.examined.as_ref().map(Examined::live_share);
-        let mut dead: Vec<_> =
-            self.known.iter().filter_map(|(first, known)| Some((*first, share(known)?))).collect();
+        let mut dead: Vec<_> = self.dead().collect();
         dead.sort_by(|(_, a), (_, b)| a.total_cmp(b));
         dead.into_iter().map(|(first, _)| first).collect()
     }
@@ -268,10 +315,11 @@ impl<S: Store> Compaction<S> {
         let Some(examined) = self.known.get(&first).and_then(|known| known.examined.as_ref()) else {
             return Ok(None);
         };
+        // Whatever comes of it, it is not dead any more to this round: so that the round ends.
         let freed = examined.bytes;
         let held_before = self.source.held_before::<S>(first, next, pace)?;
         if examined.kept_share(&held_before) >= self.settings.live_share_max {
-            self.known.insert(first, Known::now(None));
+            self.learn(first, None);
             return Ok(None);
         }
         let Self { source, handle, view, .. } = self;
@@ -284,6 +332,7 @@ impl<S: Store> Compaction<S> {
         self.view.sync()?;
         let gap = Gap { first, next, kind: GapKind::Compacted };
         if !self.source.journal.segments_replace(gap)? {
+            self.learn(first, None);
             return Ok(None);
         }
         self.known.remove(&first);
@@ -307,7 +356,7 @@ impl<S: Store> Compaction<S> {
                 report.freed_bytes += freed;
             }
             Err(error) if error.is_of_segment() => {
-                self.known.insert(first, Known::now(None));
+                self.learn(first, None);
                 if !error.is_not_yet() && self.stuck.insert(first) {
                     let store = self.source.journal.store();
                     tracing::error!(store, segment = %first, %error, "a segment cannot be compacted and stays");
