@@ -299,7 +299,7 @@ impl SpoolStore {
         let adjusted = Adjusted {
             held: held.or_else(|| entry.held.clone()),
             strikes,
-            next: Some(later(now, self.back_off)),
+            next: Some(later(now, spread(entry.queue_id, self.back_off))),
         };
         (adjusted, spool_note(now, AuditEvent::Struck, text))
     }
@@ -372,6 +372,13 @@ fn forgotten_remove(forgotten: &Forgotten, batch: &mut ViewBatch) {
     for place in &forgotten.notes {
         batch.remove(AUDIT, audit_key(queue_id, *place));
     }
+}
+
+/// Up to twice the wait, for each message another: those that were on their way together when one of them ended their session or
+/// worker do not come back together, so that the innocent get through.
+fn spread(queue_id: QueueId, wait: Duration) -> Duration {
+    let share = queue_id.as_u64().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    wait + wait.mul_f64(share as f64 / f64::from(u32::MAX))
 }
 
 /// The rows that a record changes; an outcome changes those of its recipients alone.
@@ -660,6 +667,15 @@ mod tests {
         applied(&mut store, &view, 3, progressed(0..RECIPIENTS_OF_ALL));
         assert!(view.scan(RECIPIENTS, KeyRange::all(), Order::Forward).unwrap().next().is_none());
         assert!(entries_load(&view).unwrap().is_empty());
+    }
+
+    #[test]
+    fn messages_that_were_struck_together_come_back_apart() {
+        let wait = Duration::from_secs(60);
+        let mut waits: Vec<_> = (1_000..1_016).map(|id| spread(QueueId::from_u64(id), wait)).collect();
+        assert!(waits.iter().all(|spread| (wait..=wait * 2).contains(spread)));
+        waits.sort();
+        assert!(waits.windows(2).all(|pair| pair[1] - pair[0] > Duration::from_millis(500)), "{waits:?}");
     }
 
     #[test]
