@@ -3,8 +3,10 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
+use testkit::program::output;
 use testkit::smtp;
-use testkit::trial::Trial;
+use testkit::trial::{Trial, binary};
 
 /// Behind the head of the segment, in that of its first frame.
 const IN_THE_FIRST_FRAME: u64 = 60;
@@ -34,6 +36,13 @@ fn a_damaged_queue_leaves_the_process_up_and_refusing() {
     }
     let status = trial.tartan(&["status"]);
     assert!(status.contains("spool failed: journal is read-only"), "{status}");
+    let config = data.join("tartan.toml");
+    let mut backup = Command::new(binary());
+    backup.arg("backup").arg(dir.path().join("backup")).arg("--config").arg(config);
+    let refused = output(&mut backup, b"");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("none given up, because the spool has failed: journal is read-only"), "{said}");
     assert!(trial.log().contains("read-only until an operator has decided"));
     assert!(trial.terminate(), "a stop ends well");
 }

@@ -14,6 +14,7 @@ use journal::StoreBackup;
 use mailstore::{AppendRequest, EmailId, Flags, Keyword, MailboxId, MailboxPath, Mailstore, SystemFlag};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::SessionId;
@@ -68,6 +69,7 @@ impl Backups {
 
 /// Keeps everything in place. The queue first, so that mail under way is in at least one of the lists.
 pub(crate) async fn begin(State(handles): State<AdminHandles>) -> Result<Json<BackupBegun>, ApiError> {
+    sound_check(&handles).await?;
     let opened = handles.clone();
     let listed = tokio::task::spawn_blocking(move || list(&opened)).await;
     let listed = listed.map_err(|error| ApiError::refused(error.to_string()))??;
@@ -75,6 +77,31 @@ pub(crate) async fn begin(State(handles): State<AdminHandles>) -> Result<Json<Ba
     let stores = listed.iter().map(|(store, backup)| files(store, backup)).collect();
     handles.backups.hold(&id, listed.into_iter().map(|(_, backup)| backup).collect());
     Ok(Json(BackupBegun { id, stores }))
+}
+
+/// Refuses where a store has failed: of one with damaged state only what stands before the damage would be listed, and
+/// the generation would look whole.
+async fn sound_check(handles: &AdminHandles) -> Result<(), ApiError> {
+    if let Some(spool) = &handles.spool {
+        failed_refuse("spool", spool.ended()).await?;
+    }
+    if let Some(mailstore) = &handles.mailstore {
+        failed_refuse("mailstore", mailstore.ended()).await?;
+    }
+    if let Some(directory) = &handles.directory {
+        failed_refuse("directory", directory.ended()).await?;
+    }
+    Ok(())
+}
+
+/// Asks only whether the store has ended by now.
+async fn failed_refuse<E: Display>(store: &str, ended: impl Future<Output = E>) -> Result<(), ApiError> {
+    match tokio::time::timeout(Duration::ZERO, ended).await {
+        Err(_) => Ok(()),
+        Ok(why) => Err(ApiError::refused(format!(
+            "no generation is made and none given up, because the {store} has failed: {why}"
+        ))),
+    }
 }
 
 fn list(handles: &AdminHandles) -> Result<Vec<(&'static str, StoreBackup)>, ApiError> {
