@@ -196,7 +196,7 @@ sections! {
         port: u16 = 25, restart;
         /// Name servers to ask instead of the system's.
         resolvers: Vec<SocketAddr> = Vec::new(), restart;
-        /// Deliveries under way at once.
+        /// Deliveries to other hosts under way at once.
         deliveries: NonZeroU32 = count(100), restart;
         /// Connections to one destination at once.
         connections_per_destination: NonZeroU32 = count(10), restart;

@@ -6,6 +6,17 @@ use testkit::Trial;
 /// Section, key and value as TOML.
 pub type Setting<'a> = (&'a str, &'a str, &'a str);
 
+/// Segments so small that a load fills many, compaction that rests as good as never, and nothing kept of what was expunged.
+pub const COMPACTING: [Setting<'_>; 7] = [
+    ("mailstore", "segment_size", "\"64 KiB\""),
+    ("mailstore", "retention", "\"1ms\""),
+    ("spool", "segment_size", "\"64 KiB\""),
+    ("spool", "audit_retention", "\"1ms\""),
+    ("spool", "retries", "[\"1s\"]"),
+    ("journal", "upkeep_interval", "\"50ms\""),
+    ("journal", "compaction_rate", "\"256 MiB\""),
+];
+
 /// Writes options into the configuration of a trial and starts it again with them.
 pub fn set(trial: &mut Trial, settings: &[Setting<'_>]) {
     let file = trial.contract.config.clone();

@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use smtp::command::{Auth, Command, Mail, Rcpt};
 use smtp::server::{Event, ServerSettings, Session};
 use smtp::{EnhancedCode, Extensions, Flavour, Refusal, Reply};
+use testkit::transcript::unescape;
 
 #[test]
 fn the_machine_follows_the_transcripts() {
@@ -302,24 +303,4 @@ fn delivered(recipient: &str, queued: &Reply) -> Reply {
         true => Reply::new(452, EnhancedCode::new(4, 2, 2), "Mailbox full"),
         false => queued.clone(),
     }
-}
-
-fn unescape(text: &str) -> Vec<u8> {
-    let (mut out, mut chars) = (vec![], text.chars());
-    while let Some(c) = chars.next() {
-        let escaped = if c == '\\' { chars.next() } else { None };
-        match escaped {
-            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            Some('r') => out.push(b'\r'),
-            Some('n') => out.push(b'\n'),
-            Some('t') => out.push(b'\t'),
-            Some('0') => out.push(0),
-            Some('x') => {
-                let hex: String = chars.by_ref().take(2).collect();
-                out.push(u8::from_str_radix(&hex, 16).unwrap());
-            }
-            Some(other) => out.push(other as u8),
-        }
-    }
-    out
 }

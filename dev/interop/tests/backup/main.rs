@@ -6,7 +6,7 @@ mod command;
 mod load;
 
 use command::{fails, files, json, number, started_anew};
-use interop::settings::{self, Setting};
+use interop::settings::{self, COMPACTING};
 use interop::{first, metrics, second, trial};
 use load::{Known, Load, append_uid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +17,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use testkit::{Trial, imap, program, proof};
 
-/// Segments so small that the load fills many, compaction that rests as good as never, and nothing kept of what was expunged.
-const SETTINGS: [Setting<'_>; 7] = [
-    ("mailstore", "segment_size", "\"64 KiB\""),
-    ("mailstore", "retention", "\"1ms\""),
-    ("spool", "segment_size", "\"64 KiB\""),
-    ("spool", "audit_retention", "\"1ms\""),
-    ("spool", "retries", "[\"1s\"]"),
-    ("journal", "upkeep_interval", "\"50ms\""),
-    ("journal", "compaction_rate", "\"256 MiB\""),
-];
 /// Acknowledged messages that make a load.
 const LOADED: usize = 250;
 const WAIT: Duration = Duration::from_secs(60);
@@ -34,7 +24,7 @@ const WAIT: Duration = Duration::from_secs(60);
 #[test]
 fn what_was_acknowledged_before_a_backup_under_load_is_there_after_the_loss_of_everything() {
     let (mut trial, folder) = trial();
-    settings::set(&mut trial, &SETTINGS);
+    settings::set(&mut trial, &COMPACTING);
     let backup = folder.path().join("backup");
     let (before, after) = backed_up_and_killed_under_load(&trial, &backup);
     trial.kill();

@@ -13,7 +13,7 @@ mod sender;
 mod verdict;
 mod worker;
 
-use interop::settings::{self, Setting};
+use interop::settings::{self, COMPACTING, Setting};
 use interop::{metrics, trial};
 use model::{Model, Share, Wire};
 use random::Random;
@@ -35,18 +35,8 @@ const SENDERS: [Wire; 4] = [Wire::Smtp, Wire::Smtp, Wire::Lmtp, Wire::Lmtp];
 const RELAYED_AT_ONCE: usize = 4;
 /// Rounds after each of which the views are made again.
 const REBUILT_EVERY: u64 = 4;
-/// Segments so small that each round fills several, compaction that rests as good as never, and nothing kept of what was
-/// expunged.
-const SETTINGS: [Setting<'_>; 8] = [
-    ("mailstore", "segment_size", "\"64 KiB\""),
-    ("mailstore", "retention", "\"1ms\""),
-    ("spool", "segment_size", "\"64 KiB\""),
-    ("spool", "audit_retention", "\"1ms\""),
-    ("spool", "retries", "[\"1s\"]"),
-    ("journal", "upkeep_interval", "\"50ms\""),
-    ("journal", "compaction_rate", "\"256 MiB\""),
-    ("relay", "connections_per_destination", "4"),
-];
+/// Beside those that have everything compacted.
+const RELAY: Setting<'_> = ("relay", "connections_per_destination", "4");
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
@@ -78,7 +68,7 @@ fn nothing_acknowledged_is_lost_and_nothing_gone_comes_back_at_any_kill() {
     let seed = seed();
     println!("TARTAN_KILL_SEED={seed}");
     let (mut trial, _folder) = trial();
-    settings::set(&mut trial, &SETTINGS);
+    settings::set(&mut trial, &[&COMPACTING[..], &[RELAY]].concat());
     let random = Random::new(seed);
     let all_connected = Barrier::new(WORKERS.len() + SENDERS.len() + 1);
     let load = Load { serials: AtomicU64::new(1), all_connected };
