@@ -198,8 +198,10 @@ sections! {
         resolvers: Vec<SocketAddr> = Vec::new(), restart;
         /// Deliveries to other hosts under way at once.
         deliveries: NonZeroU32 = count(100), restart;
-        /// Connections to one destination at once.
+        /// Connections to one destination elsewhere at once.
         connections_per_destination: NonZeroU32 = count(10), restart;
+        /// Connections to lmtpd at once, each with one message under way: as many may be delivered once more after a crash.
+        lmtp_connections: NonZeroU32 = count(16), restart;
         /// Time to reach another host.
         connect_time: Duration = 30 * SECOND, restart;
     }

@@ -173,6 +173,7 @@ pub fn relay(config: &Config) -> RelaySettings {
         times: RelayTimes { connect: config.relay.connect_time, ..usual.times },
         workers_max: count(config.relay.deliveries),
         per_destination_max: count(config.relay.connections_per_destination),
+        lmtp_connections_max: count(config.relay.lmtp_connections),
         ..usual
     }
 }

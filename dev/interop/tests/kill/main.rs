@@ -36,7 +36,7 @@ const RELAYED_AT_ONCE: usize = 4;
 /// Rounds after each of which the views are made again.
 const REBUILT_EVERY: u64 = 4;
 /// Beside those that have everything compacted.
-const RELAY: Setting<'_> = ("relay", "connections_per_destination", "4");
+const RELAY: Setting<'_> = ("relay", "lmtp_connections", "4");
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
