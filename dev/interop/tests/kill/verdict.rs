@@ -201,7 +201,6 @@ impl Judge<'_> {
 
     /// Each new message must have been sent, as often as it is there. Returns how many came once more.
     fn count(&mut self) -> usize {
-        let mut doubled = 0;
         let keys: BTreeSet<_> = self.arrivals.keys().chain(self.found.keys()).copied().collect();
         for key in keys {
             let Copies { least, most } = self.arrivals.get(&key).copied().unwrap_or_default();
@@ -209,13 +208,24 @@ impl Judge<'_> {
             if !(least..=most).contains(&found) {
                 self.problems.push(format!("{key:?}: {found} new copies, not {least} to {most}"));
             }
-            doubled += found.saturating_sub(1).min(most);
         }
+        let doubled = self.delivered_again();
         let lost_replies = self.round.kills * self.round.relayed_at_once;
         if doubled > lost_replies {
             self.problems.push(format!("{doubled} came twice, but only {lost_replies} replies can be lost"));
         }
         doubled
+    }
+
+    /// How many of the messages that were handed over came once more. What a client copies, once for each copy that it has, is
+    /// no repeat.
+    fn delivered_again(&self) -> usize {
+        let keys = self
+            .round
+            .sent
+            .iter()
+            .flat_map(|sent| sent.to.iter().map(|(account, _)| (Place::inbox(*account), sent.serial)));
+        keys.filter_map(|key| self.found.get(&key)).map(|found| found.saturating_sub(1)).sum()
     }
 }
 
@@ -361,6 +371,29 @@ mod tests {
         let message = found.get_mut(&AT).and_then(|shown| shown.messages.get_mut(&1)).expect("it is there");
         message.flags = red;
         assert!(problems(storing(), &found).is_empty());
+    }
+
+    #[test]
+    fn more_repeats_than_replies_can_be_lost_are_seen_and_copies_of_repeats_are_none() {
+        let mut sent = round(share(None, &[]));
+        sent.sent =
+            (2..7).map(|serial| Sent { serial, wire: Wire::Smtp, to: vec![(0, Some(true))] }).collect();
+        let model = learned(&Model::default(), &round(Share::default()), &dump_of(&[(1, 1)], &[]));
+        let twice: Vec<(u32, u64)> = (10..20).map(|uid| (uid, u64::from(uid) / 2 - 3)).collect();
+        let all = [&[(1, 1)], &twice[..]].concat();
+        assert_seen(&judge(&model, &sent, &dump_of(&all, &[])).0, "5 came twice");
+        assert_eq!(judge(&model, &sent, &dump_of(&all[..10], &[])), (Vec::new(), 4));
+
+        let known = |serial| Known { serial, flags: Flags::new(), modseq: 5, digest: Some(9) };
+        let messages = twice.iter().map(|(uid, serial)| ((AT, *uid), known(*serial))).collect();
+        let uids = twice.iter().map(|(uid, _)| *uid).collect();
+        let pending = Some(Pending::Copy { from: AT, uids, to: TO });
+        let copying = round(Share { messages, pending, ..Share::default() });
+        let model = learned(&Model::default(), &round(Share::default()), &dump_of(&twice, &[]));
+        let copied: Vec<(u32, u64)> = twice.iter().map(|(uid, serial)| (uid + 10, *serial)).collect();
+        let mut found = dump_of(&twice, &copied);
+        found.values_mut().for_each(|shown| shown.uid_next = 40);
+        assert_eq!(judge(&model, &copying, &found), (Vec::new(), 0));
     }
 
     #[test]
